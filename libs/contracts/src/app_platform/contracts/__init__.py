@@ -1,0 +1,72 @@
+"""What the parts of the App Platform agree on: names, the registration resource, events and their subjects.
+
+Pure: importing this package does no I/O and needs nothing but pydantic. Names and rules are in ``names``, the custom
+resource in ``registration`` and ``crd``, the messages in ``events``, ``subjects`` and ``cloudevents``.
+"""
+
+from app_platform.contracts import names
+from app_platform.contracts.cloudevents import Envelope, UnreadableEventError, decode, encode
+from app_platform.contracts.events import (
+    EVENT_CLASSES,
+    CommitFailed,
+    CommitPushed,
+    EncryptedFile,
+    EncryptionKeyReady,
+    Event,
+    FluxObjectChanged,
+    IntentVersion,
+    NamespacesReady,
+    RegistrationChanged,
+    RegistrationDeleted,
+    RemovedIntent,
+    RepositoryReady,
+    SecretEncrypted,
+    SecretIntentChanged,
+    SecretIntentDeleted,
+    SecretRemoved,
+    type_of,
+)
+from app_platform.contracts.registration import (
+    Access,
+    Condition,
+    ConditionType,
+    Registration,
+    RegistrationSpec,
+    RegistrationStatus,
+    RepositoryStatus,
+    Role,
+)
+
+__all__ = [
+    "EVENT_CLASSES",
+    "Access",
+    "CommitFailed",
+    "CommitPushed",
+    "Condition",
+    "ConditionType",
+    "EncryptedFile",
+    "EncryptionKeyReady",
+    "Envelope",
+    "Event",
+    "FluxObjectChanged",
+    "IntentVersion",
+    "NamespacesReady",
+    "Registration",
+    "RegistrationChanged",
+    "RegistrationDeleted",
+    "RegistrationSpec",
+    "RegistrationStatus",
+    "RemovedIntent",
+    "RepositoryReady",
+    "RepositoryStatus",
+    "Role",
+    "SecretEncrypted",
+    "SecretIntentChanged",
+    "SecretIntentDeleted",
+    "SecretRemoved",
+    "UnreadableEventError",
+    "decode",
+    "encode",
+    "names",
+    "type_of",
+]

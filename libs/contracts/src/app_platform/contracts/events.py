@@ -1,0 +1,273 @@
+"""The events that the services exchange: one frozen class each, one discriminated union over all.
+
+Guarantees: no event has a field for a secret value; what travels is references, names, keyed fingerprints and ciphertext.
+An event's ``id`` depends only on what it tells, so that two replicas or a retry that tell the same publish it once.
+Leaves out: the envelope (``cloudevents``) and where an event is published (``subjects``).
+
+An event is a hint: its reader looks at the object it names and decides by what is there now.
+"""
+
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TYPE_PREFIX = "work.labrats."
+
+
+class EventPart(BaseModel):
+    """Base of everything inside an event: frozen, strict, and refusing fields it does not know when made here."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Event(EventPart):
+    """Base of all events.
+
+    Attributes:
+        app: Name of the registration that it belongs to.
+        name: Name of the object that it tells of; unique for its kind within the app.
+        resync: Empty, or the mark of a forced resync, which makes the event differ from an earlier equal one.
+    """
+
+    kind: ClassVar[str]
+    verb: ClassVar[str]
+    versioned_by: ClassVar[tuple[str, ...]]
+    """Fields that, with app and name, tell two events of this class apart."""
+
+    type: str
+    app: str
+    name: str
+    resync: str = ""
+
+    @property
+    def id(self) -> str:
+        """Deterministic identity, used as CloudEvents ``id`` and as ``Nats-Msg-Id``."""
+        version = [str(getattr(self, field)) for field in self.versioned_by]
+        return "/".join(
+            [self.type.removeprefix(TYPE_PREFIX), self.app, self.name, *version, self.resync]
+        ).rstrip("/")
+
+
+class RegistrationChanged(Event):
+    """A registration was made or changed, in its spec or its status."""
+
+    kind: ClassVar[str] = "registration"
+    verb: ClassVar[str] = "changed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.registration.changed.v1"] = "work.labrats.registration.changed.v1"
+    uid: str
+    resource_version: str
+
+
+class RegistrationDeleted(Event):
+    """Deletion of a registration was asked for, or it is gone."""
+
+    kind: ClassVar[str] = "registration"
+    verb: ClassVar[str] = "deleted"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.registration.deleted.v1"] = "work.labrats.registration.deleted.v1"
+    uid: str
+    resource_version: str
+
+
+class NamespacesReady(Event):
+    """The platform namespace and those app namespaces that the app may have exist, labelled and bound."""
+
+    kind: ClassVar[str] = "namespaces"
+    verb: ClassVar[str] = "ready"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "generation", "digest")
+
+    type: Literal["work.labrats.namespaces.ready.v1"] = "work.labrats.namespaces.ready.v1"
+    uid: str
+    generation: int
+    namespaces: tuple[str, ...]
+    digest: str = Field(description="Changes with the namespaces, so that a healed conflict is told again.")
+
+
+class EncryptionKeyReady(Event):
+    """The app's AGE key exists."""
+
+    kind: ClassVar[str] = "encryption-key"
+    verb: ClassVar[str] = "ready"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "generation", "recipient")
+
+    type: Literal["work.labrats.encryption-key.ready.v1"] = "work.labrats.encryption-key.ready.v1"
+    uid: str
+    generation: int
+    recipient: str = Field(description="The age recipient: a public key.")
+
+
+class RepositoryReady(Event):
+    """The app's platform repository exists and holds its base files."""
+
+    kind: ClassVar[str] = "repository"
+    verb: ClassVar[str] = "ready"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "generation", "head_sha")
+
+    type: Literal["work.labrats.repository.ready.v1"] = "work.labrats.repository.ready.v1"
+    uid: str
+    generation: int
+    url: str
+    branch: str
+    head_sha: str
+    files: dict[str, str] = Field(
+        description="Path to Git blob id (SHA-1, hex) of every file under secrets/."
+    )
+
+
+class SecretIntentChanged(Event):
+    """A secret intent was made or changed. Its content is not told: the encryptor reads it."""
+
+    kind: ClassVar[str] = "secret-intent"
+    verb: ClassVar[str] = "changed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.secret-intent.changed.v1"] = "work.labrats.secret-intent.changed.v1"
+    uid: str
+    resource_version: str
+
+
+class SecretIntentDeleted(Event):
+    """Deletion of a secret intent was asked for, or it is gone, or it is no intent any more."""
+
+    kind: ClassVar[str] = "secret-intent"
+    verb: ClassVar[str] = "deleted"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.secret-intent.deleted.v1"] = "work.labrats.secret-intent.deleted.v1"
+    uid: str
+    resource_version: str
+
+
+class EncryptedFile(EventPart):
+    """One file for the platform repository."""
+
+    path: str
+    content: str = Field(description="SOPS-encrypted YAML.")
+
+
+class IntentVersion(EventPart):
+    """Which state of which intent something was made from."""
+
+    name: str
+    uid: str
+    resource_version: str = Field(description="Of the intent when the encryptor marked it Pending.")
+    fingerprint: str = Field(description="HMAC of the content under a key that only the encryptor derives.")
+
+
+class SecretEncrypted(Event):
+    """An intent's files are ready to be committed. They are all of its files: others of its name are to go."""
+
+    kind: ClassVar[str] = "secret"
+    verb: ClassVar[str] = "encrypted"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version", "fingerprint")
+
+    type: Literal["work.labrats.secret.encrypted.v1"] = "work.labrats.secret.encrypted.v1"
+    uid: str
+    resource_version: str
+    fingerprint: str
+    keys: tuple[str, ...]
+    files: tuple[EncryptedFile, ...]
+
+    @property
+    def intent(self) -> IntentVersion:
+        """The state of the intent that the files were made from."""
+        return IntentVersion(
+            name=self.name, uid=self.uid, resource_version=self.resource_version, fingerprint=self.fingerprint
+        )
+
+
+class SecretRemoved(Event):
+    """No file of this intent may be left in the repository."""
+
+    kind: ClassVar[str] = "secret"
+    verb: ClassVar[str] = "removed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.secret.removed.v1"] = "work.labrats.secret.removed.v1"
+    uid: str = Field(
+        description="Of the intent that was deleted; empty when files were found that have none."
+    )
+    resource_version: str
+
+
+class RemovedIntent(EventPart):
+    """An intent whose files are gone from the repository."""
+
+    name: str
+    uid: str
+
+
+class CommitPushed(Event):
+    """The platform repository holds the latest files of these intents at this commit."""
+
+    kind: ClassVar[str] = "commit"
+    verb: ClassVar[str] = "pushed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("sha", "digest")
+
+    type: Literal["work.labrats.commit.pushed.v1"] = "work.labrats.commit.pushed.v1"
+    sha: str
+    paths: tuple[str, ...] = Field(
+        description="Files written or removed by the commit; empty if it held them already."
+    )
+    intents: tuple[IntentVersion, ...]
+    removed: tuple[RemovedIntent, ...]
+    digest: str = Field(description="Of the intents told, as one commit may be told for several batches.")
+
+
+class CommitFailed(Event):
+    """The files of these intents could not be committed, and the committer has given up for now."""
+
+    kind: ClassVar[str] = "commit"
+    verb: ClassVar[str] = "failed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("digest",)
+
+    type: Literal["work.labrats.commit.failed.v1"] = "work.labrats.commit.failed.v1"
+    reason: str
+    intents: tuple[IntentVersion, ...]
+    digest: str = Field(description="Of the intents told and the reason.")
+
+
+class FluxObjectChanged(Event):
+    """A GitRepository or Kustomization of the app was made, changed, reconciled or deleted."""
+
+    kind: ClassVar[str] = "flux"
+    verb: ClassVar[str] = "changed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.flux.changed.v1"] = "work.labrats.flux.changed.v1"
+    uid: str
+    resource_version: str
+    object_kind: Literal["GitRepository", "Kustomization"]
+    deleted: bool = False
+    revision: str = ""
+    ready: str = Field(default="Unknown", description="Status of the Ready condition.")
+    reason: str = ""
+    message: str = ""
+
+
+AnyEvent = Annotated[
+    RegistrationChanged
+    | RegistrationDeleted
+    | NamespacesReady
+    | EncryptionKeyReady
+    | RepositoryReady
+    | SecretIntentChanged
+    | SecretIntentDeleted
+    | SecretEncrypted
+    | SecretRemoved
+    | CommitPushed
+    | CommitFailed
+    | FluxObjectChanged,
+    Field(discriminator="type"),
+]
+
+EVENT_CLASSES: tuple[type[Event], ...] = get_args(get_args(AnyEvent)[0])
+"""Every event class, in the order of the pipeline."""
+
+
+def type_of(event_class: type[Event]) -> str:
+    """The CloudEvents ``type`` of an event class, for instance ``work.labrats.secret.encrypted.v1``."""
+    return str(event_class.model_fields["type"].default)

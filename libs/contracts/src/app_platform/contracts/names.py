@@ -1,0 +1,96 @@
+"""The names that every part of the platform agrees on: labels, annotations, finalizers, object names, name rules.
+
+Guarantees: a name that a function here returns is valid in Kubernetes whenever its input passed the rules here.
+Leaves out: everything that needs a cluster to decide, such as who owns a namespace (that is its label, not its name).
+"""
+
+import re
+from typing import Final
+
+GROUP: Final = "labrats.work"
+"""API group of our resources, and prefix of our labels and annotations."""
+
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "app-platform"
+APP_LABEL: Final = f"{GROUP}/app"
+NAMESPACE_ROLE_LABEL: Final = f"{GROUP}/namespace-role"
+SECRET_INTENT_LABEL: Final = f"{GROUP}/secret-intent"
+SECRET_NAME_LABEL: Final = f"{GROUP}/secret"
+"""On a delivered Secret: it is a copy of the intent of the same name."""
+OIDC_CLIENT_LABEL: Final = f"{GROUP}/oidc-client"
+
+TARGET_NAMESPACES: Final = f"{GROUP}/target-namespaces"
+SECRET_STATUS: Final = f"{GROUP}/secret-status"
+SECRET_MESSAGE: Final = f"{GROUP}/secret-message"
+SECRET_KEYS: Final = f"{GROUP}/secret-keys"
+SECRET_COMMIT: Final = f"{GROUP}/secret-commit"
+SECRET_FINGERPRINT: Final = f"{GROUP}/secret-fingerprint"
+SECRET_ENVELOPE: Final = f"{GROUP}/secret-envelope"
+ADOPT: Final = f"{GROUP}/adopt"
+
+PLATFORM_SUFFIX: Final = "-platform"
+ROLE_APP: Final = "app"
+ROLE_PLATFORM: Final = "platform"
+
+AGE_KEY_SECRET: Final = "sops-age"  # noqa: S105 - the name of an object, not its content
+AGE_KEY_ENTRY: Final = "age.agekey"
+GIT_CREDENTIAL_SECRET: Final = "git-credential"  # noqa: S105 - as above
+FLUX_SERVICE_ACCOUNT: Final = "flux"
+SECRET_READER: Final = "secret-reader"  # noqa: S105 - the ServiceAccount and Role the guide names
+SYSTEM_NAMESPACE: Final = "app-platform-system"
+
+BRANCH: Final = "main"
+SECRETS_FOLDER: Final = "secrets"
+
+MAX_DNS_LABEL: Final = 63
+MAX_APP_NAME: Final = MAX_DNS_LABEL - len(PLATFORM_SUFFIX)
+"""So that ``<app>-platform`` is still a DNS label."""
+
+DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+"""RFC 1123 label, as Kubernetes checks it (apimachinery ``validation.IsDNS1123Label``), without its length."""
+
+SECRET_KEY_PATTERN: Final = r"^[-._a-zA-Z0-9]+$"  # noqa: S105 - apimachinery ``IsConfigMapKey``, not a credential
+
+_DNS_LABEL = re.compile(DNS_LABEL_PATTERN)
+
+
+def is_dns_label(name: str) -> bool:
+    """Whether Kubernetes takes ``name`` as a DNS label (RFC 1123, at most 63 characters)."""
+    return len(name) <= MAX_DNS_LABEL and _DNS_LABEL.fullmatch(name) is not None
+
+
+def platform_namespace(app: str) -> str:
+    """The namespace that holds the app's key, credential, intents and Flux objects."""
+    return app + PLATFORM_SUFFIX
+
+
+def repository_name(app: str) -> str:
+    """The app's platform repository, which has the name of its platform namespace."""
+    return platform_namespace(app)
+
+
+def app_of_platform_namespace(namespace: str) -> str | None:
+    """The app whose platform namespace this name would be; ``None`` when it is none.
+
+    Only the namespace's labels say whether it really is one.
+    """
+    app = namespace.removesuffix(PLATFORM_SUFFIX)
+    return app if app != namespace and is_dns_label(app) else None
+
+
+def secret_path(namespace: str, name: str) -> str:
+    """Where in the platform repository the copy of intent ``name`` for ``namespace`` lies."""
+    return f"{SECRETS_FOLDER}/{namespace}/{name}.yaml"
+
+
+def parse_secret_path(path: str) -> tuple[str, str] | None:
+    """The ``(namespace, name)`` a path in the platform repository stands for; ``None`` when it is no secret's."""
+    parts = path.split("/")
+    if len(parts) != 3 or parts[0] != SECRETS_FOLDER or not parts[2].endswith(".yaml"):  # noqa: PLR2004 - folder, namespace, file
+        return None
+    return parts[1], parts[2].removesuffix(".yaml")
+
+
+def finalizer(service: str) -> str:
+    """The finalizer by which ``service`` holds an object until it has cleaned up."""
+    return f"{GROUP}/{service}"

@@ -1,0 +1,333 @@
+"""A durable consumer: receives events, hands them to handlers in batches, and alone settles the messages.
+
+Guarantees
+- Every message ends acknowledged, given back for later, or kept as a dead letter; none is logged and dropped.
+- Events of one app that wait for the same handler are handled together, in order of arrival, one batch at a time; apps do
+  not wait for each other. While a batch runs, the next one gathers, so load makes batches larger instead of later.
+- A message in hand is kept alive (``in_progress``) however long its handler takes; a killed replica's messages come
+  again to another after ``ack_wait``.
+- An unexpected exception is a retry, and its events are handled alone next time. Exceptions named as transient are a
+  retry of the whole batch.
+
+Leaves out: order between replicas. Handlers read the present state and decide by it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic
+
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import api
+from opentelemetry import propagate, trace
+
+from app_platform.contracts import Event, UnreadableEventError, decode, subjects
+from app_platform.contracts.cloudevents import dataref_of
+from app_platform.runtime import dead_letters, streams, telemetry
+from app_platform.runtime.dead_letters import DeadLetter
+from app_platform.runtime.inbox import Inbox
+from app_platform.runtime.outcomes import (
+    Backoff,
+    Batch,
+    Done,
+    GaveUp,
+    Handler,
+    HandlerTable,
+    Outcome,
+    P,
+    Reject,
+    Retry,
+)
+from app_platform.runtime.publish import PublishError
+from app_platform.runtime.pull import Pull
+from app_platform.runtime.settings import RuntimeSettings
+
+_LOG: Final = logging.getLogger(__name__)
+_NO_ATTEMPT_LIMIT: Final = -1
+"""The server never gives up by itself: counting here lets the object show the reason."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event as it arrived.
+
+    Attributes:
+        attempt: Which delivery this is, from 1.
+        sequence: Position in the EVENTS stream.
+    """
+
+    event: Event
+    message: Msg
+    attempt: int
+    sequence: int
+
+
+@dataclass(frozen=True)
+class Work(Generic[P]):
+    """What a service does with events.
+
+    Attributes:
+        service: Its name, which is also the durable consumer's.
+        ports: Handed to every handler.
+        handlers: Which handler takes which event.
+        gave_up: Shows on the object why its events were given up.
+        transient: Exceptions that mean "try the batch again", besides ``PublishError``.
+    """
+
+    service: str
+    ports: P
+    handlers: HandlerTable[P]
+    gave_up: GaveUp[P]
+    transient: tuple[type[Exception], ...] = ()
+
+
+class Consumer(Generic[P]):
+    """Runs one service's work from one replica.
+
+    Args:
+        nc: Connected client.
+        work: The service's table.
+        settings: Limits.
+        backoff: How long retries wait.
+    """
+
+    def __init__(
+        self, nc: Client, work: Work[P], settings: RuntimeSettings, backoff: Backoff | None = None
+    ) -> None:
+        self._js = nc.jetstream()
+        self._work = work
+        self._settings = settings
+        self._backoff = backoff or Backoff()
+        self._inbox: Inbox[tuple[Handler[P], str], Delivery] = Inbox(settings.max_batch)
+        self._workers: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._pull = Pull(nc, self._config(), self._receive, self._room, self._prepare)
+
+    @property
+    def ready(self) -> bool:
+        """Whether messages can come."""
+        return self._pull.bound
+
+    async def run(self) -> None:
+        """Consume until cancelled; then finish what runs, within the grace period, and give the rest back."""
+        pulling = asyncio.create_task(self._pull.run(), name="pull")
+        beating = asyncio.create_task(self._keep_alive(), name="keep-alive")
+        try:
+            await asyncio.gather(pulling, beating)
+        finally:
+            pulling.cancel()
+            await self._wind_down()
+            beating.cancel()
+            await asyncio.gather(pulling, beating, return_exceptions=True)
+
+    def _config(self) -> api.ConsumerConfig:
+        classes = self._work.handlers
+        filters = sorted(
+            {subjects.subjects_of(c) for c in classes} | {subjects.replays_to(self._work.service)}
+        )
+        return api.ConsumerConfig(
+            durable_name=self._work.service,
+            filter_subjects=filters,
+            ack_policy=api.AckPolicy.EXPLICIT,
+            deliver_policy=api.DeliverPolicy.ALL,
+            ack_wait=self._settings.ack_wait,
+            max_deliver=_NO_ATTEMPT_LIMIT,
+            max_ack_pending=self._settings.in_hand * 8,
+        )
+
+    async def _prepare(self) -> None:
+        await streams.ensure_streams(self._js, self._settings)
+
+    def _room(self) -> int:
+        return self._settings.in_hand - len(self._inbox)
+
+    async def _receive(self, message: Msg) -> None:
+        try:
+            delivery = await self._read(message)
+        except UnreadableEventError as error:
+            await self._bury_unreadable(message, str(error))
+            return
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            _LOG.warning("event data cannot be fetched yet: %s", type(error).__name__)
+            await _settle(message.nak(delay=self._backoff.delay(message.metadata.num_delivered)))
+            return
+        handler = self._work.handlers.get(type(delivery.event))
+        if handler is None:
+            # Replayed to this service by mistake, or written by a later version: nothing to do here.
+            await _settle(message.ack())
+            return
+        self._enqueue(handler, delivery)
+
+    async def _read(self, message: Msg) -> Delivery:
+        ref = dataref_of(message.data)
+        data = None
+        if ref is not None:
+            try:
+                data = (await (await self._js.object_store(streams.EVENT_DATA)).get(ref)).data
+            except nats.js.errors.NotFoundError:
+                raise UnreadableEventError("its data has left the object store") from None
+        event, _ = decode(message.data, data)
+        meta = message.metadata
+        return Delivery(event, message, meta.num_delivered, meta.sequence.stream)
+
+    def _enqueue(self, handler: Handler[P], delivery: Delivery) -> None:
+        key = (handler, delivery.event.app)
+        telemetry.instruments().in_hand.add(1)
+        if delivery.attempt > 1:
+            telemetry.instruments().redelivered.add(1, {"type": delivery.event.type})
+        if self._inbox.put(key, delivery):
+            worker = asyncio.create_task(self._drain(key), name=f"{handler.__name__} {delivery.event.app}")
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _drain(self, key: tuple[Handler[P], str]) -> None:
+        while batch := self._inbox.take(key):
+            async with self._slots:
+                await self._process(key[0], batch)
+            telemetry.instruments().in_hand.add(-len(batch))
+            self._pull.wake()
+
+    async def _process(self, handler: Handler[P], batch: Sequence[Delivery]) -> None:
+        first = batch[0]
+        context = propagate.extract(first.message.headers or {})
+        links = [trace.Link(_span_context(d.message)) for d in batch[1:20]]
+        with (
+            structlog.contextvars.bound_contextvars(
+                event=first.event.id, app=first.event.app, batch=len(batch)
+            ),
+            telemetry.tracer().start_as_current_span(
+                f"{self._work.service} {handler.__name__}", context, trace.SpanKind.CONSUMER, links=links
+            ),
+        ):
+            outcome = await self._outcome(handler, batch)
+            await self._settle_all(batch, outcome)
+
+    async def _outcome(self, handler: Handler[P], batch: Sequence[Delivery]) -> Outcome:
+        started = time.monotonic()
+        transient: tuple[type[Exception], ...] = (PublishError, *self._work.transient)
+        try:
+            return await handler(self._work.ports, [d.event for d in batch])
+        except transient as error:
+            return Retry(f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - a defect in a handler must not lose its events: they come again
+            _LOG.exception("handler %s failed", handler.__name__)
+            self._inbox.suspect(batch)
+            return Retry(
+                f"internal error in {self._work.service} ({type(error).__name__}); its log says more"
+            )
+        finally:
+            telemetry.instruments().duration.record(time.monotonic() - started, {"handler": handler.__name__})
+
+    async def _settle_all(self, batch: Sequence[Delivery], outcome: Outcome) -> None:
+        kind = type(outcome).__name__.lower()
+        for delivery in batch:
+            telemetry.instruments().handled.add(1, {"type": delivery.event.type, "outcome": kind})
+        match outcome:
+            case Done():
+                self._inbox.clear(batch)
+                await asyncio.gather(*(_settle(d.message.ack()) for d in batch))
+            case Retry(reason, after):
+                await self._retry(batch, reason, after)
+            case Reject(reason):
+                await self._give_up(batch, reason)
+
+    async def _retry(self, batch: Sequence[Delivery], reason: str, after: float) -> None:
+        spent = [d for d in batch if d.attempt >= self._settings.max_deliver]
+        again = [d for d in batch if d.attempt < self._settings.max_deliver]
+        if spent:
+            await self._give_up(spent, reason)
+        if again:
+            # One delay for all, so that what failed together comes back as one batch.
+            delay = self._backoff.delay(max(d.attempt for d in again), after)
+            _LOG.warning("retry in %.1f s: %s", delay, reason)
+            await asyncio.gather(*(_settle(d.message.nak(delay=delay)) for d in again))
+
+    async def _give_up(self, batch: Sequence[Delivery], reason: str) -> None:
+        reason = dead_letters.shortened(reason)
+        _LOG.error("given up: %s", reason)
+        try:
+            await self._work.gave_up(self._work.ports, [d.event for d in batch], reason)
+        except Exception:  # noqa: BLE001 - see below
+            # The reason must still be kept; the object learns of it at the next resync.
+            _LOG.exception("the reason could not be shown on the object")
+        self._inbox.clear(batch)
+        await asyncio.gather(*(self._bury(d, reason) for d in batch))
+
+    async def _bury(self, delivery: Delivery, reason: str) -> None:
+        event = delivery.event
+        letter = DeadLetter(
+            service=self._work.service,
+            event_id=event.id,
+            event_type=event.type,
+            app=event.app,
+            name=event.name,
+            sequence=delivery.sequence,
+            attempts=delivery.attempt,
+            reason=reason,
+            time=dead_letters.now(),
+        )
+        await self._keep_and_end(delivery.message, subjects.dead_subject(self._work.service, event), letter)
+
+    async def _bury_unreadable(self, message: Msg, reason: str) -> None:
+        meta = message.metadata
+        letter = DeadLetter(
+            service=self._work.service,
+            event_id="",
+            event_type="",
+            app="",
+            name="",
+            sequence=meta.sequence.stream,
+            attempts=meta.num_delivered,
+            reason=dead_letters.shortened(reason),
+            time=dead_letters.now(),
+        )
+        await self._keep_and_end(message, subjects.dead_unreadable_subject(self._work.service), letter)
+
+    async def _keep_and_end(self, message: Msg, subject: str, letter: DeadLetter) -> None:
+        try:
+            await dead_letters.keep(self._js, subject, letter, self._settings.publish_timeout)
+        except PublishError as error:
+            _LOG.warning("%s; the message will come again", error)
+            await _settle(message.nak(delay=self._backoff.cap))
+            return
+        telemetry.instruments().dead.add(1, {"type": letter.event_type})
+        await _settle(message.term())
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.ack_wait / 3)
+            for delivery in self._inbox.held():
+                await _settle(delivery.message.in_progress())
+
+    async def _wind_down(self) -> None:
+        for delivery in self._inbox.drain():
+            await _settle(delivery.message.nak())
+        if self._workers:
+            _, late = await asyncio.wait(self._workers, timeout=self._settings.grace)
+            for worker in late:
+                worker.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for delivery in self._inbox.held():
+            await _settle(delivery.message.nak())
+
+
+def _span_context(message: Msg) -> trace.SpanContext:
+    return trace.get_current_span(propagate.extract(message.headers or {})).get_span_context()
+
+
+async def _settle(action: Awaitable[None]) -> None:
+    """Send an acknowledgement; when NATS is away, the message simply comes again."""
+    try:
+        await action
+    except (nats.errors.Error, nats.js.errors.Error) as error:
+        _LOG.warning("could not settle a message, it will come again: %s", type(error).__name__)
+
+
+async def nothing_to_show(_ports: P, _batch: Batch, _reason: str) -> None:
+    """A ``GaveUp`` for services whose objects show the reason in another way."""

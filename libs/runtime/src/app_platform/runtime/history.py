@@ -1,0 +1,189 @@
+"""Reading what happened, and giving it to a service again: behind the ``app-platform`` command and the dashboard.
+
+Guarantees: reading changes nothing, not even a durable consumer. A replay reaches one service only and carries the same
+event; a redrive does so for dead letters and then removes the letter. Leaves out: presentation.
+"""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+from nats.js.api import RawStreamMsg
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+
+from app_platform.contracts import Envelope, Event, UnreadableEventError, decode, subjects
+from app_platform.contracts.cloudevents import dataref_of
+from app_platform.runtime import streams
+from app_platform.runtime.dead_letters import DeadLetter
+from app_platform.runtime.publish import Publisher
+from app_platform.runtime.settings import RuntimeSettings
+
+_PAGE: Final = 256
+_IDLE: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One event of the history.
+
+    Attributes:
+        sequence: Position in the EVENTS stream.
+        trace_id: 32 hex digits, or empty.
+    """
+
+    event: Event
+    envelope: Envelope
+    sequence: int
+    trace_id: str
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which events; ``None`` stands for any."""
+
+    app: str | None = None
+    kind: str | None = None
+    name: str | None = None
+    since: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        """The filter on subjects."""
+        return subjects.event_filter(self.app, self.kind, self.name)
+
+
+class GoneError(Exception):
+    """The event has left the history."""
+
+
+class History:
+    """The recorded events and dead letters.
+
+    Args:
+        nc: Connected client.
+        settings: For limits.
+    """
+
+    def __init__(self, nc: Client, settings: RuntimeSettings) -> None:
+        self._js: JetStreamContext = nc.jetstream()
+        self._publisher = Publisher(self._js, "cli", settings)
+
+    async def events(self, query: Query, *, follow: bool = False) -> AsyncIterator[Recorded]:
+        """Events in the order they were told; with ``follow``, also those to come, without end."""
+        async for message in self._read(streams.EVENTS, query.subject, query.since, follow=follow):
+            try:
+                yield await self._recorded(
+                    message.data, message.headers or {}, message.metadata.sequence.stream
+                )
+            except UnreadableEventError:
+                # Written by a later version, or by hand with another tool; it is not ours to show.
+                continue
+
+    async def event_at(self, sequence: int) -> Recorded:
+        """The event at a position.
+
+        Raises:
+            GoneError: It is not kept any more, or this version cannot read it.
+        """
+        try:
+            raw: RawStreamMsg = await self._js.get_msg(streams.EVENTS, sequence)
+            return await self._recorded(raw.data or b"", raw.headers or {}, sequence)
+        except (nats.js.errors.NotFoundError, UnreadableEventError) as error:
+            raise GoneError(f"event {sequence} has left the history: {type(error).__name__}") from error
+
+    async def dead_letters(
+        self, service: str | None = None, app: str | None = None
+    ) -> AsyncIterator[tuple[int, DeadLetter]]:
+        """Dead letters with their position in DEAD_LETTERS, oldest first."""
+        async for message in self._read(streams.DEAD_LETTERS, f"{subjects.DEAD}.>", None, follow=False):
+            letter = DeadLetter.from_json(message.data)
+            if (service in {None, letter.service}) and (app in {None, letter.app}):
+                yield message.metadata.sequence.stream, letter
+
+    async def dead_letter(self, position: int) -> DeadLetter:
+        """One dead letter.
+
+        Raises:
+            GoneError: There is none at that position.
+        """
+        try:
+            raw = await self._js.get_msg(streams.DEAD_LETTERS, position)
+        except nats.js.errors.NotFoundError:
+            raise GoneError(f"there is no dead letter {position}") from None
+        return DeadLetter.from_json(raw.data or b"")
+
+    async def redrive(self, position: int) -> Recorded:
+        """Give a dead letter's event to its service again and remove the letter.
+
+        Raises:
+            GoneError: The letter or its event is not kept any more.
+        """
+        letter = await self.dead_letter(position)
+        recorded = await self.event_at(letter.sequence)
+        await self.replay(letter.service, recorded)
+        await self._js.delete_msg(streams.DEAD_LETTERS, position)
+        return recorded
+
+    async def replay(self, service: str, recorded: Recorded) -> None:
+        """Give an event to one service again, under a new message id, so that it is not taken for a duplicate."""
+        subject = subjects.replay_subject(service, recorded.event)
+        await self._publisher.publish_to(subject, recorded.event, f"replay/{uuid.uuid4()}")
+
+    async def _recorded(self, body: bytes, headers: dict[str, str], sequence: int) -> Recorded:
+        data = await self._data(body)
+        event, envelope = decode(body, data)
+        return Recorded(event, envelope, sequence, _trace_id(headers))
+
+    async def _data(self, body: bytes) -> bytes | None:
+        ref = dataref_of(body)
+        if ref is None:
+            return None
+        try:
+            return (await (await self._js.object_store(streams.EVENT_DATA)).get(ref)).data
+        except nats.js.errors.NotFoundError:
+            raise UnreadableEventError("its data has left the object store") from None
+
+    async def _read(
+        self, stream: str, subject: str, since: datetime | None, *, follow: bool
+    ) -> AsyncIterator[Msg]:
+        config = api.ConsumerConfig(
+            deliver_policy=api.DeliverPolicy.BY_START_TIME if since else api.DeliverPolicy.ALL,
+            opt_start_time=since.isoformat() if since else None,  # type: ignore[arg-type]  # sent as text
+            inactive_threshold=60.0,
+        )
+        subscription = await self._js.subscribe(subject, stream=stream, ordered_consumer=True, config=config)
+        try:
+            info = await subscription.consumer_info()
+            more = (
+                follow
+                or bool(info.num_pending)
+                or (info.delivered is not None and info.delivered.consumer_seq > 0)
+            )
+            while more:
+                message = await _next(subscription)
+                if message is not None:
+                    yield message
+                    more = follow or message.metadata.num_pending > 0
+        finally:
+            await subscription.unsubscribe()
+
+
+async def _next(subscription: JetStreamContext.PushSubscription) -> Msg | None:
+    try:
+        return await subscription.next_msg(timeout=_IDLE)
+    except (TimeoutError, nats.errors.TimeoutError):
+        return None
+
+
+def _trace_id(headers: dict[str, str]) -> str:
+    context: Context = propagate.extract(headers)
+    span = trace.get_current_span(context).get_span_context()
+    return format(span.trace_id, "032x") if span.is_valid else ""

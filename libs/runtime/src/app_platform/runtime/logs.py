@@ -1,0 +1,57 @@
+"""JSON logs, one object a line, with the event, app and trace that a line belongs to.
+
+Guarantees: lines of the standard library's loggers look the same as structlog's. Libraries that log whole bodies at DEBUG
+(kubernetes-asyncio, aiohttp) stay at WARNING whatever the level is, because a body may hold a secret value.
+Leaves out: files and rotation; a service writes to standard error.
+"""
+
+import logging
+from typing import Final
+
+import structlog
+
+from app_platform.runtime import telemetry
+
+_LOUD: Final = ("aiohttp", "asyncio", "kubernetes_asyncio", "nats", "urllib3", "github", "opentelemetry")
+
+
+def _add_trace(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    trace = telemetry.trace_id()
+    if trace:
+        event["trace_id"] = trace
+    return event
+
+
+def setup(service: str, replica: str, level: str) -> None:
+    """Send all logging of this process through one JSON renderer.
+
+    Args:
+        service: Put on every line.
+        replica: Put on every line.
+        level: Name of a standard level.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace,
+    ]
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                # Tracebacks without local variables: those may hold values.
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.contextvars.bind_contextvars(service=service, replica=replica)

@@ -1,0 +1,73 @@
+"""What a handler says of a batch of events, and how long a retry waits.
+
+Guarantees: a handler never sees a message, so it can neither acknowledge nor lose one; ``consume`` alone does that.
+Leaves out: what happens when retries are used up (``dead_letters``).
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app_platform.contracts import Event
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Done:
+    """The world is as the events ask, or they are out of date."""
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Something is missing that will come; try the same batch again.
+
+    Attributes:
+        reason: For logs, and for the object when retries are used up.
+        after: Seconds to wait at least; the back-off may make it longer.
+    """
+
+    reason: str
+    after: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Trying again would end the same way; keep the events as dead letters."""
+
+    reason: str
+
+
+Outcome = Done | Retry | Reject
+
+Batch = Sequence[Event]
+"""Events of one app that were waiting for the same handler; at least one."""
+
+Handler = Callable[[P, Batch], Awaitable[Outcome]]
+HandlerTable = Mapping[type[Event], Handler[P]]
+GaveUp = Callable[[P, Batch, str], Awaitable[None]]
+"""Shows the reason on the objects that the events are about, before these become dead letters."""
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Exponential back-off with jitter.
+
+    Attributes:
+        first: Upper bound of the first wait, in seconds.
+        cap: Upper bound of any wait, in seconds.
+    """
+
+    first: float = 0.5
+    cap: float = 60.0
+
+    def delay(
+        self, attempt: int, at_least: float = 0.0, jitter: Callable[[], float] = random.random
+    ) -> float:
+        """Seconds to wait after the ``attempt``-th delivery (from 1): half of the bound is fixed, half is random.
+
+        Half fixed, because a wait near zero would only repeat the failure at once.
+        """
+        bound = min(self.cap, self.first * 2.0 ** min(attempt - 1, 30))
+        return max(at_least, bound / 2 + jitter() * bound / 2)

@@ -1,0 +1,137 @@
+"""Runs a service: logging, telemetry, NATS, health, the consumer, background tasks, and an orderly end.
+
+Guarantees: SIGTERM and SIGINT end it cleanly: no new messages, what runs is finished within the grace period, the rest is
+given back. A background task that fails ends the process with status 1, so that whoever supervises it starts it again.
+Leaves out: everything particular to a service, which is in its ``__main__``.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Generic
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+
+from app_platform.runtime import health, logs, streams, telemetry
+from app_platform.runtime.connection import connected
+from app_platform.runtime.consume import Consumer, Work, nothing_to_show
+from app_platform.runtime.outcomes import GaveUp, HandlerTable, P
+from app_platform.runtime.publish import EventSink, Publisher
+from app_platform.runtime.settings import RuntimeSettings
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a service gets of this library.
+
+    Attributes:
+        events: Where to publish.
+        incarnation: Tells when the event history was created; another answer than before means that it was lost.
+    """
+
+    events: EventSink
+    incarnation: Callable[[], Awaitable[datetime | None]]
+
+
+@dataclass(frozen=True)
+class Service(Generic[P]):
+    """A service as its composition root describes it.
+
+    Attributes:
+        name: Of the service, its consumer and its field manager.
+        settings: Its settings.
+        ports: Opens what the handlers need.
+        handlers: Which handler takes which event; empty for a service that only publishes.
+        gave_up: See ``GaveUp``.
+        transient: See ``Work.transient``.
+        tasks: Run beside the consumer for as long as the service runs.
+        checks: Further readiness checks.
+    """
+
+    name: str
+    settings: RuntimeSettings
+    ports: Callable[[Runtime], AbstractAsyncContextManager[P]]
+    handlers: HandlerTable[P] = field(default_factory=dict)
+    gave_up: GaveUp[P] = nothing_to_show
+    transient: tuple[type[Exception], ...] = ()
+    tasks: tuple[Callable[[P], Awaitable[None]], ...] = ()
+    checks: Callable[[P], Mapping[str, Callable[[], bool]]] | None = None
+
+
+def run(service: Service[P]) -> None:
+    """Run a service until a signal ends it; exits the process with status 1 when it failed."""
+    settings = service.settings
+    logs.setup(service.name, settings.replica, settings.log_level)
+    telemetry.setup(service.name, settings.replica)
+    try:
+        asyncio.run(_until_signal(service))
+    except Exception:  # noqa: BLE001 - the last place where it can be told
+        _LOG.exception("%s ended", service.name)
+        sys.exit(1)
+
+
+async def _until_signal(service: Service[P]) -> None:
+    serving = asyncio.ensure_future(serve(service))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, serving.cancel)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        _LOG.info("stopped")
+
+
+async def serve(service: Service[P]) -> None:
+    """Run a service until cancelled.
+
+    Raises:
+        Exception: Whatever ended one of its tasks.
+    """
+    checks: dict[str, Callable[[], bool]] = {"nats": lambda: False}
+    settings = service.settings
+    async with (
+        health.serving(checks, settings.health_host, settings.health_port),
+        connected(settings, f"{service.name}/{settings.replica}") as nc,
+    ):
+        await _serve_connected(service, nc, checks)
+
+
+async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Callable[[], bool]]) -> None:
+    js = nc.jetstream()
+    await _until_streams(nc, service.settings)
+    runtime = Runtime(Publisher(js, service.name, service.settings), lambda: streams.incarnation(js))
+    async with service.ports(runtime) as ports, asyncio.TaskGroup() as group:
+        for task in service.tasks:
+            group.create_task(_as_coroutine(task(ports)))
+        if service.handlers:
+            work = Work(service.name, ports, service.handlers, service.gave_up, service.transient)
+            consumer = Consumer(nc, work, service.settings)
+            checks["consumer"] = lambda: consumer.ready
+            group.create_task(consumer.run())
+        checks["nats"] = lambda: nc.is_connected
+        checks.update(service.checks(ports) if service.checks else {})
+        _LOG.info("started")
+
+
+async def _until_streams(nc: Client, settings: RuntimeSettings) -> None:
+    while True:
+        try:
+            await streams.ensure_streams(nc.jetstream(), settings)
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            _LOG.warning("streams are not ready: %s", error)
+            await asyncio.sleep(1.0)
+        else:
+            return
+
+
+async def _as_coroutine(awaitable: Awaitable[None]) -> None:
+    await awaitable

@@ -1,0 +1,76 @@
+"""Settings from environment variables, with errors that name the variable to change.
+
+Guarantees: settings are frozen, and a secret among them is a ``SecretStr``, which neither prints nor logs its value.
+Leaves out: files and command lines; a service has only its environment (https://12factor.net/config).
+"""
+
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "APP_PLATFORM_"
+_S = TypeVar("_S", bound=BaseSettings)
+
+
+class SettingsError(Exception):
+    """An environment variable is missing or wrong. The text names each, and never repeats a value."""
+
+
+class RuntimeSettings(BaseSettings):
+    """What every service needs to reach NATS, report its health and bound its work."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    nats_url: str = Field(description="Where nats-server listens, for instance nats://127.0.0.1:4222.")
+    nats_creds: Path | None = Field(
+        default=None, description="File with the NATS credentials of this service."
+    )
+    health_host: str = Field(
+        default="127.0.0.1", description="Address on which health and metrics are served."
+    )
+    health_port: int = Field(
+        default=8080, ge=0, le=65535, description="Its port; 0 lets the system choose one."
+    )
+    replica: str = Field(
+        default="0", min_length=1, description="Name of this replica among those of its service."
+    )
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    stream_replicas: int = Field(
+        default=1, ge=1, le=5, description="Copies of each stream in a NATS cluster."
+    )
+    event_days: int = Field(default=7, ge=1, description="Days that events are kept for history and replay.")
+    max_inline_bytes: int = Field(
+        default=512 * 1024, ge=1024, description="Larger event data goes to the object store."
+    )
+    publish_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds to wait for a publish to be stored."
+    )
+    ack_wait: float = Field(
+        default=30.0, gt=0, description="Seconds without a sign of life until NATS redelivers."
+    )
+    in_hand: int = Field(default=1000, ge=1, description="Messages that one replica holds at a time.")
+    max_batch: int = Field(default=250, ge=1, description="Events of one app handled together at most.")
+    concurrency: int = Field(default=16, ge=1, description="Batches handled at the same time at most.")
+    max_deliver: int = Field(
+        default=12, ge=1, description="Deliveries of an event until it becomes a dead letter."
+    )
+    grace: float = Field(default=20.0, ge=0, description="Seconds that running handlers get at shutdown.")
+
+
+def load(settings: type[_S]) -> _S:
+    """Read settings from the environment.
+
+    Raises:
+        SettingsError: Names every variable that is missing or wrong and says what is wanted.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        prefix = settings.model_config.get("env_prefix", "")
+        faults = [
+            f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}"
+            for e in error.errors(include_input=False)
+        ]
+        raise SettingsError("set these environment variables right: " + "; ".join(faults)) from None
