@@ -1,0 +1,210 @@
+"""The platform as one object: `up`, `down`, `reset`, its environment and the control of its processes.
+
+`up` finds the programs, writes configuration, starts the supervisor and then tier after tier, and returns when
+everything is ready. It can be repeated at any time: what runs is left alone, what has changed is restarted, data is
+kept. Several platforms with different state directories do not know of each other.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from app_platform.local import ports as port_choice
+from app_platform.local.bootstrap import bootstrap, read_manifests
+from app_platform.local.envfile import read_env, write_env
+from app_platform.local.errors import ControlError, StateError
+from app_platform.local.identities import (
+    administrator,
+    keep_signing_key,
+    keep_tokens,
+    service_account,
+    token_file,
+    write_private,
+)
+from app_platform.local.kubeapi import KubeApi
+from app_platform.local.kubeconfig import cut_out, local_kubeconfig, read_access
+from app_platform.local.options import SERVICES, Options, require_importable
+from app_platform.local.paths import StateDir, workspace_root
+from app_platform.local.programs import (
+    API,
+    CONTROLLERS,
+    STORES,
+    Site,
+    children,
+    listener_names,
+    nats_config,
+    tool_names,
+    user_env,
+)
+from app_platform.local.supervise import Child, Control
+from app_platform.local.tools import find_definitions, find_tool
+
+Report = Callable[[str], None]
+
+_READY_SECONDS = 120.0
+_DAEMON_SECONDS = 15.0
+
+
+def _silence(_line: str) -> None:
+    """Report nothing."""
+
+
+class Platform:
+    """One local platform.
+
+    Args:
+        state_dir: everything of it lies here.
+        options: see `Options`.
+        environment: of the user.
+        report: gets short lines about progress.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        options: Options | None = None,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        report: Report = _silence,
+    ) -> None:
+        self.state = StateDir.at(state_dir)
+        self.options = options or Options()
+        self.control = Control(self.state)
+        self._environment = environment
+        self._report = report
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What `.local/env` says; empty before the first `up`."""
+        return read_env(self.state.env_file)
+
+    def up(self) -> None:
+        """Start whatever does not run yet; returns when all is ready. Must not be called inside an event loop.
+
+        Raises:
+            LocalError: with what to change; what has been started keeps running, so that it can be looked at.
+        """
+        started = time.monotonic()
+        require_importable(self.options.services)
+        self._keep_options()
+        tools = {name: find_tool(name, self._environment, self._report) for name in tool_names(self.options)}
+        definitions = find_definitions(self._environment, self._report)
+        site = self._prepare(tools)
+        table = children(site)
+        self._start_daemon(site)
+        self.control.load(table)
+        for tier in (STORES, API):
+            self._start_tier(table, tier)
+        with self._step("cluster prepared"):
+            asyncio.run(self._bootstrap(definitions))
+        self._start_tier(table, CONTROLLERS)
+        write_env(self.state.env_file, user_env(site))
+        self._report(f"up after {time.monotonic() - started:.1f} s: see {self.state.env_file}")
+
+    def down(self) -> None:
+        """End everything; returns when nothing of it is left. Data stays."""
+        with contextlib.suppress(ControlError):
+            self.control.shutdown()
+        self._wait_unlocked()
+
+    def reset(self) -> None:
+        """`down`, and forget all data, ports and tokens."""
+        self.down()
+        shutil.rmtree(self.state.root, ignore_errors=True)
+
+    def _wait_unlocked(self) -> None:
+        """Wait until the supervisor has let go of its lock, which it does last."""
+        if self.state.lock_file.exists():
+            with self.state.lock_file.open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def _keep_options(self) -> None:
+        """Refuse to mix the data of a local cluster with that of an existing one."""
+        self.state.create()
+        file = self.state.options_file
+        kept = json.loads(file.read_text())["cluster"] if file.exists() else self.options.cluster
+        if kept != self.options.cluster:
+            raise StateError(
+                f"{self.state.root} belongs to {_cluster(kept)}, not {_cluster(self.options.cluster)}: "
+                "run `reset` first, or use another --state-dir"
+            )
+        file.write_text(json.dumps({"cluster": self.options.cluster}) + "\n")
+
+    def _prepare(self, tools: Mapping[str, Path]) -> Site:
+        """Choose ports and write every file that the children read."""
+        state = self.state
+        kept = port_choice.load(state.ports_file)
+        ports = port_choice.choose(listener_names(self.options), kept, str(state.root))
+        port_choice.save(state.ports_file, ports)
+        users = [administrator("admin"), administrator("flux"), *(service_account(each.name) for each in SERVICES)]
+        tokens = keep_tokens(state.config / "tokens.json", [*(user.name for user in users), "git"])
+        site = Site(state, self.options, tools, ports, tokens, self._environment)
+        keep_signing_key(state.config / "service-account.key")
+        write_private(state.config / "tokens.csv", token_file(users, tokens))
+        write_private(state.config / "nats.conf", nats_config(site))
+        for user in users:
+            write_private(state.kubeconfig(user.name), self._kubeconfig(site, user.name))
+        self._link_tools(tools)
+        return site
+
+    def _kubeconfig(self, site: Site, user: str) -> str:
+        if self.options.cluster:
+            return cut_out(self.options.cluster, self._environment)
+        return local_kubeconfig(site.url("kube-apiserver", "https"), site.ca_file, user, site.tokens[user])
+
+    def _link_tools(self, tools: Mapping[str, Path]) -> None:
+        for name, path in tools.items():
+            link = self.state.bin / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(path)
+
+    def _start_daemon(self, site: Site) -> None:
+        if self.control.is_running():
+            return
+        port_choice.require_free(site.ports, self.state.ports_file)
+        command = [sys.executable, "-m", "app_platform.local.supervise.daemon", str(self.state.root)]
+        if self.options.with_caller:
+            command += ["--with-parent", str(os.getpid())]
+        with self.state.supervisor_log.open("ab") as log:
+            # S603: our own module with our own arguments.
+            process = subprocess.Popen(  # noqa: S603
+                command, env=site.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + _DAEMON_SECONDS
+        while not self.control.is_running():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise StateError(f"the supervisor did not start: see {self.state.supervisor_log}")
+            time.sleep(0.02)
+
+    def _start_tier(self, table: list[Child], tier: int) -> None:
+        names = [child.name for child in table if child.tier == tier]
+        if not names:
+            return
+        with self._step(", ".join(names)):
+            for name in names:
+                self.control.start(name)
+            self.control.wait_ready(names, _READY_SECONDS)
+
+    async def _bootstrap(self, definitions: list[Path]) -> None:
+        ours = workspace_root() / "deploy" / "kubernetes"
+        files = [*sorted((ours / "crds").glob("*.yaml")), *definitions, *sorted((ours / "rbac").glob("*.yaml"))]
+        async with KubeApi(read_access(self.state.kubeconfig("admin"))) as api:
+            await bootstrap(api, read_manifests(files))
+
+    @contextlib.contextmanager
+    def _step(self, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._report(f"{what}: {time.monotonic() - started:.1f} s")
+
+
+def _cluster(context: str) -> str:
+    return f"the existing cluster {context!r}" if context else "a cluster of its own"

@@ -1,0 +1,224 @@
+"""The children of the platform: which program with which arguments, from ports, files and options. No I/O.
+
+All listeners are on 127.0.0.1. What each program is told beyond its defaults has its reason beside it.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app_platform.local.bootstrap import FLUX_NAMESPACE
+from app_platform.local.options import Options, Service
+from app_platform.local.paths import StateDir
+from app_platform.local.supervise import Child
+
+STORES, API, CONTROLLERS = 0, 1, 2
+"""The tiers: started in this order, stopped in the reverse."""
+
+PORTS = ("etcd", "etcd-peer", "kube-apiserver", "nats", "nats-monitor", "git", "source", "kustomize", "kustomize-metrics")
+
+GIT_OWNER = "apps"
+_INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything the table of children is made from.
+
+    Attributes:
+        tools: path of each program by name.
+        ports: port of each listener by name.
+        tokens: secret of each identity by name.
+        environment: of the user; only a few harmless variables are passed on.
+    """
+
+    state: StateDir
+    options: Options
+    tools: Mapping[str, Path]
+    ports: Mapping[str, int]
+    tokens: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    def url(self, listener: str, scheme: str = "http") -> str:
+        """The base URL of a listener."""
+        return f"{scheme}://127.0.0.1:{self.ports[listener]}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate that kube-apiserver makes for itself at its first start."""
+        return self.state.config / "kube-apiserver" / "apiserver.crt"
+
+    def env(self, **more: str) -> dict[str, str]:
+        """The environment of a child: never the user's KUBECONFIG, proxies or credentials."""
+        return {name: self.environment[name] for name in _INHERITED if name in self.environment} | more
+
+
+def children(site: Site) -> list[Child]:
+    """All children, in the order in which `status` shows them."""
+    own_cluster = [] if site.options.cluster else [etcd(site), kube_apiserver(site)]
+    services = [child for service in site.options.services for child in replicas(site, service)]
+    return [*own_cluster, nats(site), git(site), kustomize_controller(site), source_controller(site), *services]
+
+
+def replica_names(service: Service, options: Options) -> list[str]:
+    """The names of a service's processes, which are also the names of their health ports."""
+    count = options.replicas if service.replicas is None else service.replicas
+    return [f"{service.name}-{index}" for index in range(count)]
+
+
+def etcd(site: Site) -> Child:
+    """etcd, alone."""
+    client, peer = site.url("etcd"), site.url("etcd-peer")
+    arguments = [
+        f"--data-dir={site.state.data / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--log-level=warn",
+        "--snapshot-count=5000",  # a smaller log to keep in memory and to replay at start
+    ]
+    if not site.options.fsync:
+        arguments.append("--unsafe-no-fsync")
+    return Child("etcd", (str(site.tools["etcd"]), *arguments), site.env(), f"{client}/readyz", tier=STORES)
+
+
+def kube_apiserver(site: Site) -> Child:
+    """The API server, with RBAC, static tokens and a certificate of its own making."""
+    config = site.state.config
+    arguments = [
+        f"--etcd-servers={site.url('etcd')}",
+        f"--cert-dir={site.ca_file.parent}",
+        f"--secure-port={site.ports['kube-apiserver']}",
+        "--bind-address=127.0.0.1",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={config / 'service-account.key'}",
+        f"--service-account-signing-key-file={config / 'service-account.key'}",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        "--authorization-mode=RBAC",
+        f"--token-auth-file={config / 'tokens.csv'}",
+        "--disable-admission-plugins=ServiceAccount",  # nobody creates the default accounts here
+        "--endpoint-reconciler-type=none",  # no pods: nobody needs the `kubernetes` Service to lead anywhere
+        "--profiling=false",
+    ]
+    url = site.url("kube-apiserver", "https")
+    return Child(
+        "kube-apiserver",
+        (str(site.tools["kube-apiserver"]), *arguments),
+        site.env(),
+        f"{url}/readyz",
+        ca_file=str(site.ca_file),
+        tier=API,
+        stop_seconds=20,
+    )
+
+
+def nats_config(site: Site) -> str:
+    """nats-server's configuration file."""
+    return f"""# written by `up`
+listen: "127.0.0.1:{site.ports["nats"]}"
+http: "127.0.0.1:{site.ports["nats-monitor"]}"
+jetstream {{
+  store_dir: "{site.state.data / "nats"}"
+  sync_interval: always  # an acknowledged message is on disk
+}}
+"""
+
+
+def nats(site: Site) -> Child:
+    """nats-server with JetStream on files."""
+    command = (str(site.tools["nats-server"]), "-c", str(site.state.config / "nats.conf"))
+    return Child("nats", command, site.env(), f"{site.url('nats-monitor')}/healthz", tier=STORES)
+
+
+def git(site: Site) -> Child:
+    """Our Git server."""
+    env = site.env(
+        APP_PLATFORM_GIT_PORT=str(site.ports["git"]),
+        APP_PLATFORM_GIT_DATA=str(site.state.data / "git"),
+        APP_PLATFORM_GIT_TOKEN=site.tokens["git"],
+    )
+    command = (sys.executable, "-m", "app_platform.local.git")
+    return Child("git", command, env, f"{site.url('git')}/healthz", tier=STORES)
+
+
+def source_controller(site: Site) -> Child:
+    """Our stand-in for Flux's source-controller."""
+    env = site.env(
+        KUBECONFIG=str(site.state.kubeconfig("flux")),
+        APP_PLATFORM_SOURCE_PORT=str(site.ports["source"]),
+        APP_PLATFORM_SOURCE_DATA=str(site.state.data / "source"),
+    )
+    command = (sys.executable, "-m", "app_platform.local.source")
+    return Child("source-controller", command, env, f"{site.url('source')}/healthz", tier=CONTROLLERS)
+
+
+def kustomize_controller(site: Site) -> Child:
+    """Flux's kustomize-controller, outside a cluster."""
+    health = f"127.0.0.1:{site.ports['kustomize']}"
+    arguments = [
+        "--watch-all-namespaces",
+        "--events-addr=",  # no notification-controller here
+        "--no-cross-namespace-refs",
+        "--default-service-account=default",  # without it, a Kustomization that names none runs as administrator
+        f"--health-addr={health}",
+        f"--metrics-addr=127.0.0.1:{site.ports['kustomize-metrics']}",
+        "--log-level=info",
+    ]
+    env = site.env(KUBECONFIG=str(site.state.kubeconfig("flux")), RUNTIME_NAMESPACE=FLUX_NAMESPACE)
+    command = (str(site.tools["kustomize-controller"]), *arguments)
+    return Child("kustomize-controller", command, env, f"http://{health}/readyz", tier=CONTROLLERS)
+
+
+def replicas(site: Site, service: Service) -> Iterator[Child]:
+    """The processes of one of our services."""
+    for name in replica_names(service, site.options):
+        health = site.url(name)
+        env = site.env(
+            KUBECONFIG=str(site.state.kubeconfig(service.name)),
+            APP_PLATFORM_NATS_URL=site.url("nats", "nats"),
+            APP_PLATFORM_HEALTH_PORT=str(site.ports[name]),
+            APP_PLATFORM_REPLICA=name,
+            **(forge_env(site) if service.forge else {}),
+            **service.env,
+        )
+        yield Child(name, (sys.executable, "-m", service.module), env, f"{health}/readyz", tier=CONTROLLERS)
+
+
+def forge_env(site: Site) -> dict[str, str]:
+    """How git-committer reaches the Git server."""
+    return {
+        "APP_PLATFORM_FORGE": "local",
+        "APP_PLATFORM_FORGE_URL": site.url("git"),
+        "APP_PLATFORM_FORGE_TOKEN": site.tokens["git"],
+    }
+
+
+def user_env(site: Site) -> dict[str, str]:
+    """What users need to reach the platform: the content of `.local/env`."""
+    return {
+        "KUBECONFIG": str(site.state.kubeconfig("admin")),
+        "NATS_URL": site.url("nats", "nats"),
+        "GIT_URL": site.url("git"),
+        "GIT_TOKEN": site.tokens["git"],
+        "PATH_TOOLS": str(site.state.bin),
+    }
+
+
+def tool_names(options: Options) -> list[str]:
+    """The programs that must be found for these options."""
+    own_cluster = [] if options.cluster else ["etcd", "kube-apiserver"]
+    return [*own_cluster, "nats-server", "kustomize-controller", "sops", "nats"]
+
+
+def listener_names(options: Options) -> list[str]:
+    """The listeners that need a port for these options."""
+    return [*PORTS, *(name for service in options.services for name in replica_names(service, options))]
+
+
+def tool_path(site: Site) -> str:
+    """A PATH with the platform's tools first."""
+    return os.pathsep.join([str(site.state.bin), site.environment.get("PATH", "")])
