@@ -35,6 +35,8 @@ from app_platform.contracts.registration import (
     RegistrationStatus,
     RepositoryStatus,
     Role,
+    Verdict,
+    stamped,
 )
 
 __all__ = [
@@ -65,8 +67,10 @@ __all__ = [
     "SecretIntentDeleted",
     "SecretRemoved",
     "UnreadableEventError",
+    "Verdict",
     "decode",
     "encode",
     "names",
+    "stamped",
     "type_of",
 ]

@@ -27,6 +27,8 @@ SECRET_COMMIT: Final = f"{GROUP}/secret-commit"
 SECRET_FINGERPRINT: Final = f"{GROUP}/secret-fingerprint"
 SECRET_ENVELOPE: Final = f"{GROUP}/secret-envelope"
 ADOPT: Final = f"{GROUP}/adopt"
+RELEASED: Final = f"{GROUP}/released"
+"""On a namespace that its app gave up: the app's bindings are gone, the label still says whose it was."""
 
 PLATFORM_SUFFIX: Final = "-platform"
 ROLE_APP: Final = "app"

@@ -6,6 +6,7 @@ Leaves out: what only a service can know, such as a namespace that another app o
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
@@ -208,3 +209,36 @@ class Registration(_Model):
     def platform_namespace(self) -> str:
         """The app's platform namespace."""
         return names.platform_namespace(self.name)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a service says of its part of a registration; ``stamped`` makes a condition of it."""
+
+    type: ConditionType
+    reason: str
+    message: str
+    ok: bool = field(kw_only=True)
+
+
+def stamped(registration: Registration, verdict: Verdict, now: datetime) -> Condition:
+    """The condition for a verdict: its transition time moves only when its status does (``metav1.Condition``).
+
+    Args:
+        registration: As it was when the verdict was reached.
+        verdict: What to say.
+        now: The present time, in UTC.
+    """
+    before = registration.status.condition(verdict.type)
+    status = str(verdict.ok)
+    moved = before is None or before.status != status
+    return Condition(
+        type=verdict.type,
+        status=status,
+        reason=verdict.reason,
+        message=verdict.message,
+        last_transition_time=now.replace(microsecond=0)
+        if moved or before is None
+        else before.last_transition_time,
+        observed_generation=registration.generation,
+    )

@@ -172,6 +172,9 @@ class History:
                 if message is not None:
                     yield message
                     more = follow or message.metadata.num_pending > 0
+                elif not follow:
+                    # What was still to come may have been purged meanwhile.
+                    more = bool((await subscription.consumer_info()).num_pending)
         finally:
             await subscription.unsubscribe()
 

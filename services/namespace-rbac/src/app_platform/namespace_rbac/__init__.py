@@ -1,0 +1,1 @@
+"""Makes the namespaces of each app, who may do what in them, and the secret-reader grant."""

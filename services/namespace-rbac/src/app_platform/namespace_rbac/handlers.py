@@ -1,0 +1,109 @@
+"""Reconciles one registration: every event of this service leads here.
+
+Guarantees: running it twice, late or out of order ends the same, because it reads the present state first. The order of
+writes is such that a crash between any two leaves nothing that the next run would not mend.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from app_platform.contracts import (
+    ConditionType,
+    Event,
+    FluxObjectChanged,
+    NamespacesReady,
+    Registration,
+    RegistrationChanged,
+    RegistrationDeleted,
+    Verdict,
+)
+from app_platform.namespace_rbac import core
+from app_platform.namespace_rbac.ports import ConflictError, Ports
+from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry
+
+_TERMINATING_RETRY: Final = timedelta(seconds=5)
+
+
+async def reconcile(ports: Ports, events: Batch) -> Outcome:
+    """Make the cluster as the registration asks, or clean up after it."""
+    registration = await ports.registrations.get(events[0].app)
+    if registration is None:
+        return Done()
+    try:
+        if registration.deleting:
+            return await _remove(ports, registration)
+        return await _serve(ports, registration, events[-1])
+    except ConflictError as error:
+        return Retry(str(error))
+
+
+async def _serve(ports: Ports, registration: Registration, cause: Event) -> Outcome:
+    await ports.registrations.hold(registration)
+    observed = await ports.cluster.observe(
+        registration.name, [registration.platform_namespace, *registration.spec.namespaces]
+    )
+    decided = core.plan(registration, observed)
+    await _carry_out(ports, decided)
+    if decided.platform_ready:
+        # Told before the status is written: a crash between the two is mended by the next delivery.
+        await ports.events.publish(_namespaces_ready(registration, decided, cause))
+    verdict = core.namespaces_verdict(decided)
+    await ports.registrations.report(
+        registration,
+        [verdict, core.ready_verdict(registration, verdict)],
+        _status(registration, decided.owned),
+    )
+    if any(p.reason == "NamespaceTerminating" for p in decided.problems):
+        return Retry(verdict.message, _TERMINATING_RETRY.total_seconds())
+    return Done()
+
+
+async def _carry_out(ports: Ports, decided: core.Plan) -> None:
+    for manifest in decided.create:
+        await ports.cluster.create_namespace(manifest)
+    for manifest in decided.delete:
+        await ports.cluster.delete(manifest)
+    for manifest in decided.apply:
+        await ports.cluster.apply(manifest)
+
+
+async def _remove(ports: Ports, registration: Registration) -> Outcome:
+    observed = await ports.cluster.observe(registration.name, [])
+    await _carry_out(ports, core.plan_removal(registration.name, observed))
+    await ports.registrations.release(registration)
+    return Done()
+
+
+def _status(registration: Registration, owned: Sequence[str]) -> dict[str, Any]:
+    return {"observedGeneration": registration.generation, "namespaces": sorted(owned)}
+
+
+def _namespaces_ready(registration: Registration, decided: core.Plan, cause: Event) -> NamespacesReady:
+    return NamespacesReady(
+        app=registration.name,
+        name=registration.name,
+        resync=cause.resync,
+        uid=registration.uid,
+        generation=registration.generation,
+        namespaces=tuple(sorted(decided.owned)),
+        digest=core.digest(decided.owned),
+    )
+
+
+async def gave_up(ports: Ports, events: Batch, reason: str) -> None:
+    """Show on the registration why it cannot be served now."""
+    registration = await ports.registrations.get(events[0].app)
+    if registration is not None and not registration.deleting:
+        verdict = Verdict(ConditionType.NAMESPACES, ok=False, reason="ReconcileError", message=reason)
+        verdicts = [verdict, core.ready_verdict(registration, verdict)]
+        await ports.registrations.report(
+            registration, verdicts, _status(registration, registration.status.namespaces)
+        )
+
+
+HANDLERS: HandlerTable[Ports] = {
+    RegistrationChanged: reconcile,
+    RegistrationDeleted: reconcile,
+    FluxObjectChanged: reconcile,
+}

@@ -1,0 +1,115 @@
+"""The Kubernetes objects of one app, built without I/O.
+
+Guarantees: the same registration gives the same objects; each carries the labels by which it is found again.
+Leaves out: what the ClusterRoles allow, which is in ``deploy/kubernetes/rbac``.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from app_platform.contracts import Access, Registration, names
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+_MAX_SLUG: Final = 40
+
+Object = dict[str, Any]
+
+
+def labels(app: str) -> dict[str, str]:
+    """Labels of everything that is managed for an app."""
+    return {names.MANAGED_BY_LABEL: names.MANAGED_BY, names.APP_LABEL: app}
+
+
+def namespace(app: str, name: str, role: str) -> Object:
+    """A namespace; the platform's own one admits only restricted pods, since none is meant to run there."""
+    security = {"pod-security.kubernetes.io/enforce": "restricted"} if role == names.ROLE_PLATFORM else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {**labels(app), names.NAMESPACE_ROLE_LABEL: role, **security}},
+    }
+
+
+def released(app: str, name: str) -> Object:
+    """The mark on a namespace that its app gave up."""
+    manifest = namespace(app, name, names.ROLE_APP)
+    manifest["metadata"]["annotations"] = {names.RELEASED: "true"}
+    return manifest
+
+
+def in_app_namespace(registration: Registration, name: str) -> list[Object]:
+    """The bindings in one app namespace: one for each access entry, and one for Flux."""
+    return [_access_binding(registration.name, name, entry) for entry in registration.spec.access] + [
+        flux_binding(registration.name, name)
+    ]
+
+
+def flux_binding(app: str, name: str) -> Object:
+    """Lets the app's Flux deploy into one of its namespaces."""
+    subject = {
+        "kind": "ServiceAccount",
+        "name": names.FLUX_SERVICE_ACCOUNT,
+        "namespace": names.platform_namespace(app),
+    }
+    return _binding(app, name, "app-platform-flux", ("ClusterRole", "app-platform-flux"), [subject])
+
+
+def in_platform_namespace(
+    registration: Registration, owned: Iterable[str], oidc_secrets: Iterable[str]
+) -> list[Object]:
+    """The ServiceAccount that Flux runs as, and what ``secret-reader`` of each app namespace may read."""
+    app, home = registration.name, registration.platform_namespace
+    readers = [
+        {"kind": "ServiceAccount", "name": names.SECRET_READER, "namespace": ns} for ns in sorted(owned)
+    ]
+    account = _named(app, home, "v1", "ServiceAccount", names.FLUX_SERVICE_ACCOUNT)
+    # Kubernetes would mount a token into any pod that names no other account; nothing here needs one.
+    account["automountServiceAccountToken"] = False
+    role = _named(app, home, f"{_RBAC}/v1", "Role", names.SECRET_READER)
+    role["rules"] = _secret_reader_rules(sorted(oidc_secrets))
+    return [account, role, _binding(app, home, names.SECRET_READER, ("Role", names.SECRET_READER), readers)]
+
+
+def _secret_reader_rules(secrets: list[str]) -> list[dict[str, list[str]]]:
+    # A rule with no resourceNames would allow every Secret, so no client means no rule.
+    return (
+        [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]}]
+        if secrets
+        else []
+    )
+
+
+def _access_binding(app: str, namespace_name: str, entry: Access) -> Object:
+    subject = {"kind": "Group", "name": entry.group, "apiGroup": _RBAC}
+    role = f"app-platform-{entry.role}"
+    binding = _binding(
+        app, namespace_name, _binding_name(role, entry.group), ("ClusterRole", role), [subject]
+    )
+    binding["metadata"]["annotations"] = {f"{names.GROUP}/group": entry.group}
+    return binding
+
+
+def _binding_name(role: str, group: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", group.lower()).strip("-")[:_MAX_SLUG]
+    # Groups that differ only in characters a name cannot hold must not share a binding.
+    digest = hashlib.sha256(group.encode()).hexdigest()[:8]
+    return "-".join(part for part in (role, slug, digest) if part)
+
+
+def _binding(
+    app: str, where: str, name: str, role: tuple[str, str], subjects: list[dict[str, str]]
+) -> Object:
+    binding = _named(app, where, f"{_RBAC}/v1", "RoleBinding", name)
+    binding["roleRef"] = {"apiGroup": _RBAC, "kind": role[0], "name": role[1]}
+    binding["subjects"] = subjects
+    return binding
+
+
+def _named(app: str, where: str, api_version: str, kind: str, name: str) -> Object:
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": where, "labels": labels(app)},
+    }

@@ -1,0 +1,257 @@
+"""Decides what an intent needs. Pure: the intent, its registration and the app's keys in, a decision out.
+
+Guarantees: an intent that breaks a rule gets words for its author and nothing else happens to it; one whose committed
+content is the present one needs nothing, so events may come any number of times.
+Leaves out: the order of writes, which the handlers keep.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app_platform.contracts import ConditionType, IntentVersion, Registration, SecretEncrypted, Verdict, names
+from app_platform.secrets_encryptor import sealing
+from app_platform.secrets_encryptor.ports import Intent, Mark
+from app_platform.secrets_encryptor.sealing import Keyring
+
+SERVICE = "secrets-encryptor"
+FINALIZER = names.finalizer(SERVICE)
+_KEY = re.compile(names.SECRET_KEY_PATTERN)
+_LISTED = 5
+
+
+class Status(StrEnum):
+    """Values of the status annotation."""
+
+    PENDING = "Pending"
+    COMMITTED = "Committed"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The intent is as it should be."""
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """The intent breaks a rule; the mark says which."""
+
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Remove:
+    """The intent is being deleted: its files must go."""
+
+
+@dataclass(frozen=True)
+class Seal:
+    """The intent's files are to be committed.
+
+    Attributes:
+        mark: To write on the intent first; ``None`` when it already says so.
+    """
+
+    mark: Mark | None
+    fingerprint: str
+    keys: tuple[str, ...]
+    targets: tuple[str, ...]
+    sealed: sealing.Sealed
+
+    def event(self, app: str, intent: Intent, resource_version: str, resync: str) -> SecretEncrypted:
+        """The event that carries the files; encrypts them."""
+        return SecretEncrypted(
+            app=app,
+            name=intent.name,
+            resync=resync,
+            uid=intent.uid,
+            resource_version=resource_version,
+            fingerprint=self.fingerprint,
+            keys=self.keys,
+            files=sealing.files(app, intent, self.targets, self.sealed),
+        )
+
+
+Decision = Nothing | Refuse | Remove | Seal
+
+
+def decide(registration: Registration, intent: Intent, ring: Keyring, now: datetime) -> Decision:
+    """What this intent needs.
+
+    Args:
+        registration: Of the app that the intent belongs to.
+        intent: As it is.
+        ring: The app's keys.
+        now: For the time in the files, when the content is new.
+    """
+    if intent.deleting:
+        return Remove() if FINALIZER in intent.finalizers else Nothing()
+    targets = targets_of(intent)
+    problem = find_problem(registration, intent, targets)
+    if problem is not None:
+        return _refuse(intent, problem)
+    return _seal(intent, targets, ring, now)
+
+
+def targets_of(intent: Intent) -> tuple[str, ...]:
+    """The namespaces that the annotation names, in its order and without repetition."""
+    listed = intent.annotations.get(names.TARGET_NAMESPACES, "").split(",")
+    return tuple(dict.fromkeys(name.strip() for name in listed if name.strip()))
+
+
+def find_problem(registration: Registration, intent: Intent, targets: Sequence[str]) -> str | None:
+    """What the author must change, in one sentence; ``None`` when all is well. Names keys, never values."""
+    if not targets:
+        return f"name at least one namespace in the annotation {names.TARGET_NAMESPACES}"
+    unknown = [t for t in targets if t not in registration.spec.namespaces]
+    if unknown:
+        return (
+            f"the target {_listing(unknown)} is not among the namespaces of {registration.name!r} "
+            f"({_listing(registration.spec.namespaces) or 'it has none'}): add it to the registration or take it off the targets"
+        )
+    if not intent.data:
+        return "add at least one key: a secret without keys is not delivered"
+    invalid = [key for key in intent.data if not _KEY.fullmatch(key)]
+    if invalid:
+        return f"rename the key {_listing(invalid)}: letters, digits, dash, underscore and dot are allowed"
+    return None
+
+
+def _listing(items: Sequence[str]) -> str:
+    shown = ", ".join(repr(item) for item in items[:_LISTED])
+    return shown + (f" and {len(items) - _LISTED} more" if len(items) > _LISTED else "")
+
+
+def _refuse(intent: Intent, problem: str) -> Decision:
+    wanted = {names.SECRET_STATUS: Status.FAILED.value, names.SECRET_MESSAGE: problem}
+    if wanted.items() <= dict(intent.annotations).items():
+        return Nothing()
+    # Without the fingerprint, the next valid content is new whatever it is.
+    return Refuse(_mark(intent, {**wanted, names.SECRET_FINGERPRINT: None}))
+
+
+def _seal(intent: Intent, targets: tuple[str, ...], ring: Keyring, now: datetime) -> Decision:
+    mark = sealing.fingerprint(ring, intent, targets)
+    kept = sealing.restore(ring, intent.uid, intent.annotations.get(names.SECRET_ENVELOPE))
+    keys = tuple(sorted(intent.data))
+    same = kept is not None and intent.annotations.get(names.SECRET_FINGERPRINT) == mark
+    if same and kept is not None and _is(intent, Status.PENDING):
+        return Seal(None, mark, keys, targets, kept)
+    if same and kept is not None:
+        sealed = kept
+    else:
+        sealed = (
+            sealing.Sealed(kept.envelope, now.replace(microsecond=0)) if kept else sealing.fresh(ring, now)
+        )
+    pending = _pending(intent, mark, keys, sealing.store(ring, intent.uid, sealed))
+    return Seal(pending, mark, keys, targets, sealed)
+
+
+def is_committed(intent: Intent, decision: Seal) -> bool:
+    """Whether the repository is known to hold just this content."""
+    return (
+        _is(intent, Status.COMMITTED)
+        and intent.annotations.get(names.SECRET_FINGERPRINT) == decision.fingerprint
+    )
+
+
+def _is(intent: Intent, status: Status) -> bool:
+    return intent.annotations.get(names.SECRET_STATUS) == status
+
+
+def _pending(intent: Intent, mark: str, keys: Sequence[str], envelope: str) -> Mark:
+    annotations = {
+        names.SECRET_STATUS: Status.PENDING.value,
+        names.SECRET_MESSAGE: None,
+        names.SECRET_KEYS: ",".join(keys),
+        names.SECRET_FINGERPRINT: mark,
+        names.SECRET_ENVELOPE: envelope,
+    }
+    held = intent.finalizers if FINALIZER in intent.finalizers else (*intent.finalizers, FINALIZER)
+    return _mark(intent, annotations, held)
+
+
+def _mark(
+    intent: Intent, annotations: Mapping[str, str | None], finalizers: tuple[str, ...] | None = None
+) -> Mark:
+    return Mark(intent.name, intent.uid, intent.resource_version, annotations, finalizers)
+
+
+def differs(decision: Seal, app: str, intent: Intent, tree: Mapping[str, str]) -> bool:
+    """Whether the repository holds other files for this intent than it should.
+
+    Args:
+        decision: For the present content.
+        app: Its app.
+        intent: The intent.
+        tree: Path to Git blob id.
+    """
+    wanted = {
+        f.path: sealing.blob_id(f.content)
+        for f in sealing.files(app, intent, decision.targets, decision.sealed)
+    }
+    return wanted != {path: blob for path, blob in tree.items() if _name_at(path) == intent.name}
+
+
+def orphans(intents: Sequence[Intent], tree: Mapping[str, str]) -> list[str]:
+    """Names of secrets that have files in the repository and no intent."""
+    known = {intent.name for intent in intents}
+    found = {name for path in tree if (name := _name_at(path)) is not None}
+    return sorted(found - known)
+
+
+def _name_at(path: str) -> str | None:
+    parsed = names.parse_secret_path(path)
+    return parsed[1] if parsed else None
+
+
+def committed_mark(version: IntentVersion, sha: str) -> Mark:
+    """Says that the repository holds this version."""
+    annotations = {
+        names.SECRET_STATUS: Status.COMMITTED.value,
+        names.SECRET_COMMIT: sha,
+        names.SECRET_MESSAGE: None,
+    }
+    return Mark(version.name, version.uid, version.resource_version, annotations)
+
+
+def failed_mark(version: IntentVersion, reason: str) -> Mark:
+    """Says that the repository could not be given this version."""
+    annotations = {names.SECRET_STATUS: Status.FAILED.value, names.SECRET_MESSAGE: reason}
+    return Mark(version.name, version.uid, version.resource_version, annotations)
+
+
+def release_mark(intent: Intent) -> Mark:
+    """Lets go of an intent."""
+    return _mark(intent, {}, tuple(f for f in intent.finalizers if f != FINALIZER))
+
+
+def key_missing() -> Verdict:
+    """The key that files are encrypted for has gone: nothing is made in its place."""
+    return Verdict(
+        ConditionType.ENCRYPTION_KEY,
+        "KeyMissing",
+        f"Secret {names.AGE_KEY_SECRET!r} is gone from the platform namespace, and files in Git are encrypted for it: "
+        "restore it from a backup; a new key would make them unreadable",
+        ok=False,
+    )
+
+
+def key_invalid() -> Verdict:
+    """The key Secret does not hold a key."""
+    return Verdict(
+        ConditionType.ENCRYPTION_KEY,
+        "KeyInvalid",
+        f"entry {names.AGE_KEY_ENTRY!r} of Secret {names.AGE_KEY_SECRET!r} is not an AGE key file: restore it from a backup",
+        ok=False,
+    )
+
+
+def key_ready(recipient: str) -> Verdict:
+    """The key is there."""
+    return Verdict(
+        ConditionType.ENCRYPTION_KEY, "KeyReady", f"secrets are encrypted for {recipient}", ok=True
+    )

@@ -1,0 +1,143 @@
+"""What this service needs of the cluster, as the handlers see it.
+
+Guarantees: a secret value is only in ``Intent.data`` and ``KeyFile.content``, which do not appear in any ``repr``.
+Errors: ``ConflictError`` for a write that somebody else overtook; what is merely unavailable is retried by runtime.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app_platform.contracts import IntentVersion, Registration, Verdict
+from app_platform.runtime import EventSink
+
+
+class ConflictError(Exception):
+    """An object was changed or made by somebody else between reading and writing; look again."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A secret intent as it is now.
+
+    Attributes:
+        data: Key to raw value.
+        finalizers: All of them, in order.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    type: str
+    data: Mapping[str, bytes] = field(repr=False)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    finalizers: tuple[str, ...] = ()
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What to write on an intent, provided that it is still at ``resource_version``.
+
+    Attributes:
+        annotations: To set; ``None`` removes one.
+        finalizers: The whole new list, or ``None`` to leave it.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    finalizers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """The content of an AGE key file."""
+
+    content: str = field(repr=False)
+
+
+class Intents(Protocol):
+    """The secret intents of an app. Writes ask for metadata in return, so no value comes back."""
+
+    async def read(self, app: str, only: Collection[str] | None = None) -> Sequence[Intent]:
+        """The app's intents, or those of them with these names; missing ones are left out."""
+        ...
+
+    async def mark(self, app: str, mark: Mark) -> str:
+        """Write on an intent and return its new resource version.
+
+        Raises:
+            ConflictError: It has changed or gone since.
+        """
+        ...
+
+
+class Keys(Protocol):
+    """The AGE keys."""
+
+    async def load(self, app: str) -> KeyFile | None:
+        """The app's key file; ``None`` when there is none."""
+        ...
+
+    async def create(self, app: str, content: KeyFile) -> None:
+        """Store a key file where there is none; raises ``ConflictError`` when there is one by now."""
+        ...
+
+
+class Registrations(Protocol):
+    """The registrations and what this service reports on them."""
+
+    async def get(self, app: str) -> Registration | None:
+        """The registration now; ``None`` when there is none."""
+        ...
+
+    async def report(
+        self, registration: Registration, verdicts: Sequence[Verdict], status: Mapping[str, Any]
+    ) -> None:
+        """Write this service's conditions, made of the verdicts, and its status fields, if they differ."""
+        ...
+
+    async def hold(self, registration: Registration) -> None:
+        """Put this service's finalizer on it."""
+        ...
+
+    async def release(self, registration: Registration) -> None:
+        """Take this service's finalizer off."""
+        ...
+
+
+@dataclass
+class OwnWrites:
+    """Versions of intents that this replica wrote itself and so knows the content of.
+
+    Their events need no look at the object. Forgetting one costs a read and nothing else.
+    """
+
+    limit: int = 20_000
+    _versions: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def add(self, uid: str, resource_version: str) -> None:
+        """Remember a version."""
+        self._versions[(uid, resource_version)] = None
+        if len(self._versions) > self.limit:
+            del self._versions[next(iter(self._versions))]
+
+    def __contains__(self, version: tuple[str, str]) -> bool:
+        return version in self._versions
+
+    def contains(self, version: IntentVersion) -> bool:
+        """Whether this replica wrote that version."""
+        return (version.uid, version.resource_version) in self
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything a handler gets."""
+
+    registrations: Registrations
+    intents: Intents
+    keys: Keys
+    events: EventSink
+    own: OwnWrites = field(default_factory=OwnWrites)

@@ -1,0 +1,180 @@
+"""From an intent's content to SOPS files, as a pure function, and the keyed marks that tell contents apart.
+
+Guarantees
+- The same content under the same envelope gives the same bytes, so rebuilding a repository changes nothing, and changing
+  one value changes only its line and the MAC. Nonces are synthetic; see ``app_platform.sops``.
+- A fingerprint is an HMAC under a key derived from the app's AGE identity: without that key it tells nothing, and equal
+  contents of two intents have different ones.
+- An envelope on an object is believed only if its own HMAC fits the app and the object's uid: nobody else can have
+  written it, and it cannot be moved from one intent to another.
+
+Leaves out: where envelopes are kept and keys come from.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from app_platform import sops
+from app_platform.contracts import EncryptedFile, names
+from app_platform.secrets_encryptor.ports import Intent
+
+ENCRYPTED_REGEX: Final = "^(data|stringData)$"
+_DIGEST_BYTES: Final = 32
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """An app's AGE identities and what is derived from the first, which is the one in use.
+
+    Attributes:
+        identities: All of the key file, the one in use first.
+        fingerprint_key: For ``fingerprint``.
+        envelope_key: For the HMAC of stored envelopes.
+    """
+
+    identities: Sequence[sops.Identity]
+    fingerprint_key: bytes
+    envelope_key: bytes
+
+    def __repr__(self) -> str:
+        return f"Keyring({self.recipient})"
+
+    @property
+    def recipient(self) -> str:
+        """The age recipient that files are encrypted for."""
+        return self.identities[0].recipient
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An envelope and since when the content is what it is; both go into every file of the intent."""
+
+    envelope: sops.Envelope
+    lastmodified: datetime
+
+
+def keyring(key_file: str) -> Keyring:
+    """Read an AGE key file.
+
+    Raises:
+        app_platform.sops.InvalidKeyError: It is no AGE key file.
+    """
+    identities = sops.parse_identities(key_file)
+    secret = identities[0].secret.encode()
+    return Keyring(identities, _derived(secret, b"fingerprint"), _derived(secret, b"envelope"))
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    # RFC 5869, with a purpose of our own so that no key serves two ends.
+    return HKDF(
+        algorithm=SHA256(), length=_DIGEST_BYTES, salt=None, info=b"app-platform/v1/" + purpose
+    ).derive(secret)
+
+
+def fingerprint(ring: Keyring, intent: Intent, targets: Iterable[str]) -> str:
+    """Keyed digest of everything that shapes the intent's files, as 64 hex digits."""
+    parts = [intent.uid, intent.name, intent.type, ring.recipient, *sorted(targets)]
+    mac = hmac.new(ring.fingerprint_key, digestmod=hashlib.sha256)
+    for part in [p.encode() for p in parts] + [
+        b for item in sorted(intent.data.items()) for b in (item[0].encode(), item[1])
+    ]:
+        # Length first: otherwise two different contents could give the same bytes.
+        mac.update(len(part).to_bytes(8, "big") + part)
+    return mac.hexdigest()
+
+
+def fresh(ring: Keyring, now: datetime) -> Sealed:
+    """A new data key, wrapped for the app."""
+    return Sealed(sops.new_envelope([ring.recipient]), now.replace(microsecond=0))
+
+
+def store(ring: Keyring, uid: str, sealed: Sealed) -> str:
+    """Write an envelope as text that can be kept on the intent: ciphertext, bound to it by an HMAC."""
+    content = json.dumps(
+        {
+            "lastmodified": sealed.lastmodified.isoformat(),
+            "age": [{"recipient": w.recipient, "enc": w.enc} for w in sealed.envelope.wrapped],
+        },
+        separators=(",", ":"),
+    )
+    return f"{_envelope_mac(ring, uid, content)}.{content}"
+
+
+def restore(ring: Keyring, uid: str, text: str | None) -> Sealed | None:
+    """Read what ``store`` wrote for this intent; ``None`` when it is missing, not ours, or for other keys."""
+    mac, _, content = (text or "").partition(".")
+    if not hmac.compare_digest(mac, _envelope_mac(ring, uid, content)):
+        return None
+    fields = json.loads(content)
+    wrapped = [sops.WrappedKey(w["recipient"], w["enc"]) for w in fields["age"]]
+    if [w.recipient for w in wrapped] != [ring.recipient]:
+        return None
+    try:
+        envelope = sops.open_envelope(wrapped, ring.identities)
+    except sops.SopsError:
+        return None
+    return Sealed(envelope, datetime.fromisoformat(fields["lastmodified"]).astimezone(UTC))
+
+
+def _envelope_mac(ring: Keyring, uid: str, content: str) -> str:
+    return hmac.new(ring.envelope_key, f"{uid}\n{content}".encode(), hashlib.sha256).hexdigest()
+
+
+def files(app: str, intent: Intent, targets: Iterable[str], sealed: Sealed) -> tuple[EncryptedFile, ...]:
+    """The intent's SOPS files, one for each target namespace."""
+    return tuple(_file(app, intent, namespace, sealed) for namespace in sorted(targets))
+
+
+def _file(app: str, intent: Intent, namespace: str, sealed: Sealed) -> EncryptedFile:
+    path = names.secret_path(namespace, intent.name)
+    content = sops.encrypt(
+        _manifest(app, intent, namespace),
+        sealed.envelope,
+        lastmodified=sealed.lastmodified,
+        encrypted_regex=ENCRYPTED_REGEX,
+        # The path sets the targets apart, so that equal values in two files do not look equal.
+        nonces=sops.synthetic_nonces(path.encode()),
+    )
+    return EncryptedFile(path=path, content=content)
+
+
+def _manifest(app: str, intent: Intent, namespace: str) -> Mapping[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": intent.name,
+            "namespace": namespace,
+            "labels": {
+                names.MANAGED_BY_LABEL: names.MANAGED_BY,
+                names.APP_LABEL: app,
+                names.SECRET_NAME_LABEL: _label_value(intent.name),
+            },
+        },
+        "type": intent.type,
+        "data": {key: base64.b64encode(value).decode() for key, value in sorted(intent.data.items())},
+    }
+
+
+def _label_value(name: str) -> str:
+    # A Secret's name may have 253 characters, a label's value 63.
+    return (
+        name
+        if len(name) <= names.MAX_DNS_LABEL
+        else hashlib.sha256(name.encode()).hexdigest()[: names.MAX_DNS_LABEL]
+    )
+
+
+def blob_id(content: str) -> str:
+    """The id that Git gives a file of this content (SHA-1 of ``blob <length>\\0<content>``, gitformat-pack)."""
+    raw = content.encode()
+    return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
