@@ -35,7 +35,8 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
+    # sops writes an unencrypted -0.0 as -0, which it then reads as a whole number: its own MAC does not fit
+    | st.floats(allow_nan=False, allow_infinity=False).map(lambda number: number + 0.0)
     | TEXTS
     | st.sampled_from(["yes", "0x1F", "a\nb\n", "1:30", "2001-12-14", "1e3"])
 )
