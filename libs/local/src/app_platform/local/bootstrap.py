@@ -93,7 +93,7 @@ def _namespace(name: str) -> Object:
 
 def _items(file: Path) -> Iterator[Object]:
     # The C loader: Flux's definitions are long, and this runs on every `up`.
-    for document in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):  # noqa: S506 - CSafeLoader is safe
+    for document in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):
         if document and document["kind"] == "List":
             yield from document["items"]
         elif document:

@@ -86,8 +86,12 @@ def show_tool(arguments: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--state-dir", type=Path, default=Path(".local"), help="where everything lies (default .local)")
-    parser = argparse.ArgumentParser(prog="python -m app_platform.local", description="The local App Platform.")
+    common.add_argument(
+        "--state-dir", type=Path, default=Path(".local"), help="where everything lies (default .local)"
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m app_platform.local", description="The local App Platform."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     def add(name: str, run: Callable[[argparse.Namespace], None], about: str) -> argparse.ArgumentParser:
@@ -110,11 +114,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_up_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cluster", default="", metavar="CONTEXT", help="use the existing cluster of a context")
+    parser.add_argument(
+        "--cluster", default="", metavar="CONTEXT", help="use the existing cluster of a context"
+    )
     parser.add_argument("--no-services", action="store_true", help="only the infrastructure")
     parser.add_argument("--replicas", type=int, default=1, help="processes per service")
     parser.add_argument(
-        "--unsafe-no-fsync", action="store_true", help="etcd does not wait for the disk: faster, loses data on power cuts"
+        "--unsafe-no-fsync",
+        action="store_true",
+        help="etcd does not wait for the disk: faster, loses data on power cuts",
     )
 
 

@@ -5,8 +5,9 @@ Raw JSON in and out. Not a general client: the services use `app_platform.kube`.
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -29,7 +30,7 @@ class KubeApi:
         self._access = access
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> "KubeApi":
+    async def __aenter__(self) -> Self:
         headers = {"Authorization": f"Bearer {self._access.token}"} if self._access.token else {}
         connector = aiohttp.TCPConnector(ssl=self._access.tls)
         self._session = aiohttp.ClientSession(
@@ -67,7 +68,7 @@ class KubeApi:
                 async for line in answer.content:
                     yield json.loads(line)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ClusterError(f"watch {path}: {error or type(error).__name__}") from error
+            raise ClusterError(f"watch {path}: {str(error) or type(error).__name__}") from error
 
     @property
     def _open(self) -> aiohttp.ClientSession:
@@ -88,13 +89,13 @@ class KubeApi:
         request = self._open.request(method, path, params=query, data=data, headers=headers, timeout=_TIMEOUT)
         try:
             async with request as answer:
-                if answer.status == aiohttp.http.HTTPStatus.NOT_FOUND:
+                if answer.status == HTTPStatus.NOT_FOUND:
                     return None
                 if not answer.ok:
                     raise ClusterError(f"{method} {path}: {await _reason(answer)}")
                 return dict(await answer.json())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ClusterError(f"{method} {path}: {error or type(error).__name__}") from error
+            raise ClusterError(f"{method} {path}: {str(error) or type(error).__name__}") from error
 
 
 async def _reason(answer: aiohttp.ClientResponse) -> str:

@@ -80,6 +80,7 @@ class Platform:
         self.control = Control(self.state)
         self._environment = environment
         self._report = report
+        self._daemon: subprocess.Popen[bytes] | None = None
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -114,6 +115,9 @@ class Platform:
         with contextlib.suppress(ControlError):
             self.control.shutdown()
         self._wait_unlocked()
+        if self._daemon:
+            self._daemon.wait()
+            self._daemon = None
 
     def reset(self) -> None:
         """`down`, and forget all data, ports and tokens."""
@@ -144,7 +148,11 @@ class Platform:
         kept = port_choice.load(state.ports_file)
         ports = port_choice.choose(listener_names(self.options), kept, str(state.root))
         port_choice.save(state.ports_file, ports)
-        users = [administrator("admin"), administrator("flux"), *(service_account(each.name) for each in SERVICES)]
+        users = [
+            administrator("admin"),
+            administrator("flux"),
+            *(service_account(each.name) for each in SERVICES),
+        ]
         tokens = keep_tokens(state.config / "tokens.json", [*(user.name for user in users), "git"])
         site = Site(state, self.options, tools, ports, tokens, self._environment)
         keep_signing_key(state.config / "service-account.key")
@@ -175,12 +183,17 @@ class Platform:
             command += ["--with-parent", str(os.getpid())]
         with self.state.supervisor_log.open("ab") as log:
             # S603: our own module with our own arguments.
-            process = subprocess.Popen(  # noqa: S603
-                command, env=site.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            self._daemon = subprocess.Popen(  # noqa: S603
+                command,
+                env=site.env(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + _DAEMON_SECONDS
         while not self.control.is_running():
-            if process.poll() is not None or time.monotonic() > deadline:
+            if self._daemon.poll() is not None or time.monotonic() > deadline:
                 raise StateError(f"the supervisor did not start: see {self.state.supervisor_log}")
             time.sleep(0.02)
 
@@ -195,7 +208,11 @@ class Platform:
 
     async def _bootstrap(self, definitions: list[Path]) -> None:
         ours = workspace_root() / "deploy" / "kubernetes"
-        files = [*sorted((ours / "crds").glob("*.yaml")), *definitions, *sorted((ours / "rbac").glob("*.yaml"))]
+        files = [
+            *sorted((ours / "crds").glob("*.yaml")),
+            *definitions,
+            *sorted((ours / "rbac").glob("*.yaml")),
+        ]
         async with KubeApi(read_access(self.state.kubeconfig("admin"))) as api:
             await bootstrap(api, read_manifests(files))
 

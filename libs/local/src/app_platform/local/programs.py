@@ -17,7 +17,17 @@ from app_platform.local.supervise import Child
 STORES, API, CONTROLLERS = 0, 1, 2
 """The tiers: started in this order, stopped in the reverse."""
 
-PORTS = ("etcd", "etcd-peer", "kube-apiserver", "nats", "nats-monitor", "git", "source", "kustomize", "kustomize-metrics")
+PORTS = (
+    "etcd",
+    "etcd-peer",
+    "kube-apiserver",
+    "nats",
+    "nats-monitor",
+    "git",
+    "source",
+    "kustomize",
+    "kustomize-metrics",
+)
 
 GIT_OWNER = "apps"
 _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -59,7 +69,14 @@ def children(site: Site) -> list[Child]:
     """All children, in the order in which `status` shows them."""
     own_cluster = [] if site.options.cluster else [etcd(site), kube_apiserver(site)]
     services = [child for service in site.options.services for child in replicas(site, service)]
-    return [*own_cluster, nats(site), git(site), kustomize_controller(site), source_controller(site), *services]
+    return [
+        *own_cluster,
+        nats(site),
+        git(site),
+        kustomize_controller(site),
+        source_controller(site),
+        *services,
+    ]
 
 
 def replica_names(service: Service, options: Options) -> list[str]:

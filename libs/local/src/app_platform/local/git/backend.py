@@ -59,7 +59,9 @@ def _environment(request: web.Request, root: Path, path: str, user: str) -> dict
         "REMOTE_ADDR": "127.0.0.1",
     }
     return environment | {
-        variable: request.headers[header] for header, variable in _PASSED_ON.items() if header in request.headers
+        variable: request.headers[header]
+        for header, variable in _PASSED_ON.items()
+        if header in request.headers
     }
 
 

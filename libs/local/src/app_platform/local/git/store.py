@@ -146,7 +146,12 @@ def valid_name(name: str) -> str:
 def isolated_env() -> dict[str, str]:
     """An environment for git in which nobody's own configuration, hooks or templates have a say."""
     path = os.environ.get("PATH", os.defpath)
-    return {"PATH": path, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    return {
+        "PATH": path,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
 
 
 def _digest(salt: str, password: str) -> str:

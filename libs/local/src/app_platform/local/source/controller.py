@@ -53,7 +53,9 @@ class Controller:
         now: the clock.
     """
 
-    def __init__(self, api: KubeApi, fetcher: Fetcher, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, api: KubeApi, fetcher: Fetcher, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._api = api
         self._fetcher = fetcher
         self._now = now
@@ -149,7 +151,9 @@ class Controller:
         secret = await self._api.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
         data = (secret or {}).get("data") or {}
         if not {"username", "password"} <= data.keys():
-            raise RefusedError("AuthenticationFailed", f"the Secret {name} needs the keys username and password")
+            raise RefusedError(
+                "AuthenticationFailed", f"the Secret {name} needs the keys username and password"
+            )
         user, password = (base64.b64decode(data[key]).decode() for key in ("username", "password"))
         return user, password
 

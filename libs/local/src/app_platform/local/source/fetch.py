@@ -34,7 +34,9 @@ class Fetcher:
         self._repositories = root / "repositories"
         self._base_url = base_url
 
-    async def fetch(self, namespace: str, name: str, wanted: Wanted, credentials: tuple[str, str] | None) -> Artifact:
+    async def fetch(
+        self, namespace: str, name: str, wanted: Wanted, credentials: tuple[str, str] | None
+    ) -> Artifact:
         """Fetch the branch and make its artifact, unless that is there already.
 
         Args:
@@ -78,7 +80,16 @@ class Fetcher:
         partial = target.with_suffix(".partial")
         excluded = [f":(exclude,top){name}" for name in _LEFT_OUT]
         await _git(
-            env, "--git-dir", str(repository), "archive", "--format=tar.gz", "-o", str(partial), commit, ".", *excluded
+            env,
+            "--git-dir",
+            str(repository),
+            "archive",
+            "--format=tar.gz",
+            "-o",
+            str(partial),
+            commit,
+            ".",
+            *excluded,
         )
         partial.replace(target)
         by_age = sorted(target.parent.glob("*.tar.gz"), key=lambda file: file.stat().st_mtime_ns)
@@ -102,7 +113,9 @@ def _environment(credentials: tuple[str, str] | None) -> dict[str, str]:
 
 
 async def _git(env: dict[str, str], *arguments: str) -> bytes:
-    process = await asyncio.create_subprocess_exec("git", *arguments, env=env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+    process = await asyncio.create_subprocess_exec(
+        "git", *arguments, env=env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+    )
     try:
         async with asyncio.timeout(_FETCH_SECONDS):
             output, errors = await process.communicate()

@@ -51,10 +51,16 @@ def wanted(item: Mapping[str, Any]) -> Wanted:
     spec = item["spec"]
     reference = spec.get("ref") or {}
     if not spec["url"].startswith(("http://", "https://")):
-        raise RefusedError("URLInvalid", "the local platform fetches over http and https only: change spec.url")
+        raise RefusedError(
+            "URLInvalid", "the local platform fetches over http and https only: change spec.url"
+        )
     if others := reference.keys() - {"branch"}:
-        raise RefusedError("Unsupported", f"the local platform knows spec.ref.branch only, not {', '.join(others)}")
-    return Wanted(spec["url"], reference.get("branch", "master"), (spec.get("secretRef") or {}).get("name", ""))
+        raise RefusedError(
+            "Unsupported", f"the local platform knows spec.ref.branch only, not {', '.join(others)}"
+        )
+    return Wanted(
+        spec["url"], reference.get("branch", "master"), (spec.get("secretRef") or {}).get("name", "")
+    )
 
 
 def trigger(item: Mapping[str, Any]) -> tuple[int, str, bool]:
@@ -110,7 +116,9 @@ def timestamp(now: datetime) -> str:
 
 def _status(item: Mapping[str, Any], ready: str, reason: str, message: str, now: datetime) -> dict[str, Any]:
     generation = item["metadata"].get("generation", 0)
-    old = next((each for each in (item.get("status") or {}).get("conditions", []) if each["type"] == "Ready"), None)
+    old = next(
+        (each for each in (item.get("status") or {}).get("conditions", []) if each["type"] == "Ready"), None
+    )
     since = old["lastTransitionTime"] if old and old["status"] == ready else timestamp(now)
     condition = {
         "type": "Ready",

@@ -92,7 +92,8 @@ class Keeper:
             self._pid, self._exit = None, process.returncode
 
     async def _watch_ready(self) -> None:
-        while not await is_ready(self.child):
+        # ASYNC110: nobody sets an event when another process becomes ready; it has to be asked.
+        while not await is_ready(self.child):  # noqa: ASYNC110
             await asyncio.sleep(_PROBE_EVERY)
         self._state = "ready"
 

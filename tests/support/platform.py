@@ -1,0 +1,50 @@
+"""Running local platforms for tests: real programs, in folders of their own, ended with the test run."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app_platform.local import Options, Platform
+
+INFRASTRUCTURE = Options(services=(), with_caller=True)
+
+PlatformFactory = Callable[..., Platform]
+
+
+@pytest.fixture(scope="session")
+def new_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformFactory]:
+    """Makes further platforms, not yet up: `new_platform("name")`; all are ended with the run."""
+    made: list[Platform] = []
+
+    def make(name: str, options: Options = INFRASTRUCTURE) -> Platform:
+        made.append(Platform(tmp_path_factory.mktemp(name), options))
+        return made[-1]
+
+    yield make
+    for platform in made:
+        platform.reset()
+
+
+@pytest.fixture(scope="session")
+def platform(new_platform: PlatformFactory) -> Platform:
+    """One platform without services, shared by the whole run: use names of your own in it."""
+    running = new_platform("platform")
+    running.up()
+    return running
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(platform: Platform) -> Path:
+    """The administrator's kubeconfig of the shared platform."""
+    return Path(platform.env["KUBECONFIG"])
+
+
+def eventually(is_so: Callable[[], object], what: str, *, within: float = 30.0) -> None:
+    """Wait until `is_so()` holds; fails, saying what did not happen, after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not is_so():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within:.0f} s: {what}")
+        time.sleep(0.05)
