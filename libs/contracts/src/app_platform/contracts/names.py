@@ -4,6 +4,7 @@ Guarantees: a name that a function here returns is valid in Kubernetes whenever 
 Leaves out: everything that needs a cluster to decide, such as who owns a namespace (that is its label, not its name).
 """
 
+import hashlib
 import re
 from typing import Final
 
@@ -91,6 +92,15 @@ def parse_secret_path(path: str) -> tuple[str, str] | None:
     if len(parts) != 3 or parts[0] != SECRETS_FOLDER or not parts[2].endswith(".yaml"):  # noqa: PLR2004 - folder, namespace, file
         return None
     return parts[1], parts[2].removesuffix(".yaml")
+
+
+def blob_id(content: str) -> str:
+    r"""The id that Git gives a file of this content: SHA-1 of ``blob <length>\0<content>``, in hex (gitformat-pack).
+
+    It lets a service compare what a repository holds with what it should hold by names alone.
+    """
+    raw = content.encode()
+    return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
 
 
 def finalizer(service: str) -> str:

@@ -1,0 +1,1 @@
+"""The only writer of platform repositories: makes them, commits to them, and keeps the managed Flux objects."""

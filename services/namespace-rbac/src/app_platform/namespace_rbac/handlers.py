@@ -6,7 +6,7 @@ writes is such that a crash between any two leaves nothing that the next run wou
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from app_platform.contracts import (
     ConditionType,
@@ -49,11 +49,7 @@ async def _serve(ports: Ports, registration: Registration, cause: Event) -> Outc
         # Told before the status is written: a crash between the two is mended by the next delivery.
         await ports.events.publish(_namespaces_ready(registration, decided, cause))
     verdict = core.namespaces_verdict(decided)
-    await ports.registrations.report(
-        registration,
-        [verdict, core.ready_verdict(registration, verdict)],
-        _status(registration, decided.owned),
-    )
+    await _report(ports, registration, verdict, decided.owned)
     if any(p.reason == "NamespaceTerminating" for p in decided.problems):
         return Retry(verdict.message, _TERMINATING_RETRY.total_seconds())
     return Done()
@@ -75,8 +71,10 @@ async def _remove(ports: Ports, registration: Registration) -> Outcome:
     return Done()
 
 
-def _status(registration: Registration, owned: Sequence[str]) -> dict[str, Any]:
-    return {"observedGeneration": registration.generation, "namespaces": sorted(owned)}
+async def _report(ports: Ports, registration: Registration, verdict: Verdict, owned: Sequence[str]) -> None:
+    await ports.registrations.report(registration, verdict, {"namespaces": sorted(owned)})
+    ready = core.ready_verdict(registration, verdict)
+    await ports.registrations.report(registration, ready, {"observedGeneration": registration.generation})
 
 
 def _namespaces_ready(registration: Registration, decided: core.Plan, cause: Event) -> NamespacesReady:
@@ -95,11 +93,8 @@ async def gave_up(ports: Ports, events: Batch, reason: str) -> None:
     """Show on the registration why it cannot be served now."""
     registration = await ports.registrations.get(events[0].app)
     if registration is not None and not registration.deleting:
-        verdict = Verdict(ConditionType.NAMESPACES, ok=False, reason="ReconcileError", message=reason)
-        verdicts = [verdict, core.ready_verdict(registration, verdict)]
-        await ports.registrations.report(
-            registration, verdicts, _status(registration, registration.status.namespaces)
-        )
+        verdict = Verdict(ConditionType.NAMESPACES, "ReconcileError", reason, ok=False)
+        await _report(ports, registration, verdict, registration.status.namespaces)
 
 
 HANDLERS: HandlerTable[Ports] = {

@@ -53,10 +53,8 @@ class Registrations(Protocol):
         """The registration now; ``None`` when there is none."""
         ...
 
-    async def report(
-        self, registration: Registration, verdicts: Sequence[Verdict], status: Mapping[str, Any]
-    ) -> None:
-        """Write this service's conditions, made of the verdicts, and its status fields, if they differ from what is there."""
+    async def report(self, registration: Registration, verdict: Verdict, status: Mapping[str, Any]) -> None:
+        """Write a condition, made of the verdict, and the status fields that go with it, if they differ."""
         ...
 
     async def hold(self, registration: Registration) -> None:

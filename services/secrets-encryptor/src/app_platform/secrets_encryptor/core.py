@@ -190,7 +190,7 @@ def differs(decision: Seal, app: str, intent: Intent, tree: Mapping[str, str]) -
         tree: Path to Git blob id.
     """
     wanted = {
-        f.path: sealing.blob_id(f.content)
+        f.path: names.blob_id(f.content)
         for f in sealing.files(app, intent, decision.targets, decision.sealed)
     }
     return wanted != {path: blob for path, blob in tree.items() if _name_at(path) == intent.name}

@@ -87,7 +87,7 @@ async def _report_key(
     ports: Ports, registration: Registration, verdict: Verdict, recipient: str | None = None
 ) -> None:
     status = {"recipient": recipient or registration.status.recipient}
-    await ports.registrations.report(registration, [verdict], status)
+    await ports.registrations.report(registration, verdict, status)
 
 
 def _key_ready(registration: Registration, recipient: str, cause: Event) -> EncryptionKeyReady:

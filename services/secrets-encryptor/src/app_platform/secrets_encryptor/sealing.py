@@ -172,9 +172,3 @@ def _label_value(name: str) -> str:
         if len(name) <= names.MAX_DNS_LABEL
         else hashlib.sha256(name.encode()).hexdigest()[: names.MAX_DNS_LABEL]
     )
-
-
-def blob_id(content: str) -> str:
-    """The id that Git gives a file of this content (SHA-1 of ``blob <length>\\0<content>``, gitformat-pack)."""
-    raw = content.encode()
-    return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()

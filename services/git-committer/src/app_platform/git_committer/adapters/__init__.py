@@ -1,0 +1,1 @@
+"""The real forge and the real cluster, behind this service's ports."""

@@ -1,0 +1,200 @@
+"""Runs the ``git`` program on a bare clone: fetch, list, commit, push.
+
+Guarantees: credentials reach Git by the environment only, never by the command line, where other processes could read
+them; no prompt is ever waited for; every command has a time limit; nothing is pushed by force.
+Leaves out: repositories that do not exist yet, which the forge's adapter makes.
+"""
+
+import asyncio
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from app_platform.contracts import names
+from app_platform.git_committer.ports import (
+    Changes,
+    ForgeError,
+    ForgeUnavailable,
+    Head,
+    HeadMoved,
+    RepositoryMissing,
+)
+
+_REMOTE_REF: Final = "refs/remotes/origin/main"
+_NEXT_REF: Final = "refs/app-platform/next"
+_MAX_TEXT: Final = 300
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who commits."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where a repository is and how to get in."""
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+
+    def environment(self) -> dict[str, str]:
+        """Git's environment; its configuration variables are described in git-config, ``GIT_CONFIG_COUNT``."""
+        basic = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": os.devnull,
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "http.extraHeader",
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+        }
+
+
+class Clone:
+    """One repository's bare clone on disk. Commands on it run one after the other.
+
+    Args:
+        folder: Where it is or is to be.
+        remote: What it is a clone of.
+        author: For commits.
+        seconds: Time limit of one command.
+    """
+
+    def __init__(self, folder: Path, remote: Remote, author: Author, seconds: float) -> None:
+        self._folder = folder
+        self._remote = remote
+        self._author = author
+        self._seconds = seconds
+        self._one_at_a_time = asyncio.Lock()
+
+    async def head(self) -> Head:
+        """Fetch and list the branch.
+
+        Raises:
+            ForgeUnavailable: The remote does not answer.
+            RepositoryMissing: It has no such repository.
+        """
+        async with self._one_at_a_time:
+            await self._initialise()
+            if not await self._fetch():
+                return Head("", {})
+            sha = (await self._git("rev-parse", _REMOTE_REF)).decode().strip()
+            return Head(sha, _parse_tree(await self._git("ls-tree", "-r", "-z", sha)))
+
+    async def commit(self, parent: Head, changes: Changes, message: str) -> str:
+        """Commit on ``parent`` and push without force; returns the new commit's id.
+
+        Raises:
+            HeadMoved: The remote branch has another head by now.
+            ForgeUnavailable: The remote does not answer; whether it took the commit shows at the next ``head``.
+        """
+        async with self._one_at_a_time:
+            await self._git("update-ref", "-d", _NEXT_REF)
+            await self._git(
+                "fast-import", "--quiet", "--force", stdin=_import(self._author, parent, changes, message)
+            )
+            sha = (await self._git("rev-parse", _NEXT_REF)).decode().strip()
+            await self._push(sha, parent)
+            return sha
+
+    async def _initialise(self) -> None:
+        if not (self._folder / "HEAD").exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            await self._git("init", "--quiet", "--bare", "--initial-branch", names.BRANCH, ".")
+
+    async def _fetch(self) -> bool:
+        """Fetch the branch; returns whether it exists."""
+        refspec = f"+refs/heads/{names.BRANCH}:{_REMOTE_REF}"
+        code, _, err = await self._run("fetch", "--quiet", "--no-tags", self._remote.url, refspec)
+        if code and "couldn't find remote ref" in err:
+            return False
+        if code:
+            raise _refusal("fetch", err)
+        return True
+
+    async def _push(self, sha: str, parent: Head) -> None:
+        # Without force, a push is a compare-and-swap: the remote takes only a descendant of the head it has.
+        refspec = f"{sha}:refs/heads/{names.BRANCH}"
+        code, out, err = await self._run("push", "--porcelain", "--no-verify", self._remote.url, refspec)
+        if code and ("[rejected]" in out or "[remote rejected]" in out or "stale info" in out):
+            raise HeadMoved(f"the branch moved past {parent.sha[:12] or 'nothing'} while committing")
+        if code:
+            raise _refusal("push", err)
+
+    async def _git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
+        code, out, err = await self._raw(arguments, stdin)
+        if code:
+            raise ForgeError(f"git {arguments[0]} failed: {_shortened(err)}")
+        return out
+
+    async def _run(self, *arguments: str) -> tuple[int, str, str]:
+        code, out, err = await self._raw(arguments, None)
+        return code, out.decode(errors="replace"), err
+
+    async def _raw(self, arguments: Sequence[str], stdin: bytes | None) -> tuple[int, bytes, str]:
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            *arguments,
+            cwd=self._folder,
+            env=self._remote.environment(),
+            stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                out, err = await process.communicate(stdin)
+        except TimeoutError:
+            raise ForgeUnavailable(f"git {arguments[0]} took longer than {self._seconds:.0f} s") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, out, err.decode(errors="replace")
+
+
+def _refusal(command: str, err: str) -> ForgeError:
+    if "not found" in err or "does not exist" in err:
+        return RepositoryMissing("the platform repository does not exist (yet)")
+    return ForgeUnavailable(f"git {command}: {_shortened(err)}")
+
+
+def _shortened(err: str) -> str:
+    return " ".join(err.split())[:_MAX_TEXT]
+
+
+def _parse_tree(listing: bytes) -> Mapping[str, str]:
+    r"""Read ``git ls-tree -r -z``: ``<mode> <type> <id>\t<path>\0`` for each file."""
+    entries = (entry.split(b"\t", 1) for entry in listing.split(b"\0") if entry)
+    return {path.decode(errors="replace"): meta.split()[2].decode() for meta, path in entries}
+
+
+def _import(author: Author, parent: Head, changes: Changes, message: str) -> bytes:
+    """One commit as a stream for ``git fast-import`` (git-fast-import, "Input Format")."""
+    who = f"{author.name} <{author.email}> now"
+    lines = [f"commit {_NEXT_REF}\n".encode(), f"committer {who}\n".encode(), _data(message.encode())]
+    if parent.sha:
+        lines.append(f"from {parent.sha}\n".encode())
+    lines += [b"D " + _quoted(path) + b"\n" for path in changes.deletes]
+    lines += [
+        b"M 100644 inline " + _quoted(path) + b"\n" + _data(text.encode())
+        for path, text in changes.writes.items()
+    ]
+    return b"".join(lines) + b"\ndone\n"
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(content), content)
+
+
+def _quoted(path: str) -> bytes:
+    return b'"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").encode() + b'"'

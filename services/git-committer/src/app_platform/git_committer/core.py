@@ -1,0 +1,173 @@
+"""Decides what to commit. Pure: events, the truth about the intents, and the tree in; changes out.
+
+Guarantees: an event counts only if it speaks of the latest content of its intent, so nothing old is written over something
+new and nothing deleted comes back; what the tree holds already is not written again, so there is no empty commit.
+Leaves out: rebuilding when the head has moved, which the handler does by asking again with the new tree.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app_platform.contracts import (
+    EncryptedFile,
+    Event,
+    IntentVersion,
+    RemovedIntent,
+    SecretEncrypted,
+    SecretRemoved,
+    names,
+)
+from app_platform.git_committer.ports import Changes, Head, IntentState
+
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class CommitPlan:
+    """What to commit, and of what to tell when it is done.
+
+    Attributes:
+        intents: The versions that the repository holds then.
+        removed: The intents of which it holds nothing then.
+    """
+
+    changes: Changes
+    intents: tuple[IntentVersion, ...]
+    removed: tuple[RemovedIntent, ...]
+
+    @property
+    def digest(self) -> str:
+        """Tells apart two plans that end at the same commit."""
+        parts = [f"{v.uid} {v.resource_version} {v.fingerprint}" for v in self.intents] + [
+            r.uid + r.name for r in self.removed
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def plan(
+    events: Iterable[Event], truth: Mapping[str, IntentState], head: Head, allowed: Sequence[str]
+) -> CommitPlan:
+    """What a batch of events amounts to.
+
+    Args:
+        events: ``SecretEncrypted`` and ``SecretRemoved`` of one app, in order of arrival.
+        truth: Name to state of the app's intents, read after ``head``.
+        head: What the branch holds.
+        allowed: The namespaces that the app has now.
+    """
+    by_secret = _paths_by_secret(head.tree)
+    current = {e.name: e for e in events if isinstance(e, SecretEncrypted) and _is_latest(e, truth)}
+    gone = {e.name: e for e in events if isinstance(e, SecretRemoved) and _is_gone(e, truth)}
+    writes: dict[str, str] = {}
+    deletes = [path for name in gone for path in by_secret.get(name, ())]
+    for name, event in current.items():
+        files = [f for f in event.files if _namespace_of(f.path) in allowed]
+        writes |= {f.path: f.content for f in files if head.tree.get(f.path) != names.blob_id(f.content)}
+        deletes += sorted(set(by_secret.get(name, ())) - {f.path for f in files})
+    return CommitPlan(
+        Changes(writes, sorted(deletes)),
+        tuple(e.intent for e in current.values()),
+        tuple(RemovedIntent(name=e.name, uid=e.uid) for e in gone.values()),
+    )
+
+
+def _is_latest(event: SecretEncrypted, truth: Mapping[str, IntentState]) -> bool:
+    state = truth.get(event.name)
+    return (
+        state is not None
+        and not state.deleting
+        and (state.uid, state.fingerprint) == (event.uid, event.fingerprint)
+        and all(_belongs(f, event.name) for f in event.files)
+    )
+
+
+def _is_gone(event: SecretRemoved, truth: Mapping[str, IntentState]) -> bool:
+    state = truth.get(event.name)
+    return state is None or state.deleting
+
+
+def _belongs(file: EncryptedFile, name: str) -> bool:
+    """Whether a file lies where this intent's files lie; nothing else may be written on an event's word."""
+    parsed = names.parse_secret_path(file.path)
+    return parsed is not None and parsed[1] == name and names.is_dns_label(parsed[0])
+
+
+def _namespace_of(path: str) -> str:
+    parsed = names.parse_secret_path(path)
+    return parsed[0] if parsed else ""
+
+
+def _paths_by_secret(tree: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in tree:
+        parsed = names.parse_secret_path(path)
+        if parsed is not None:
+            found.setdefault(parsed[1], []).append(path)
+    return found
+
+
+def plan_base(files: Mapping[str, str], head: Head, allowed: Sequence[str]) -> Changes:
+    """What to change so that the base files are right and nothing is left for namespaces the app gave up.
+
+    Files for a namespace in which Flux has no rights any more would stop it from applying all the others.
+    """
+    writes = {
+        path: content for path, content in files.items() if head.tree.get(path) != names.blob_id(content)
+    }
+    withdrawn = [
+        path for path in head.tree if names.parse_secret_path(path) and _namespace_of(path) not in allowed
+    ]
+    return Changes(writes, withdrawn)
+
+
+def secrets_in(tree: Mapping[str, str]) -> dict[str, str]:
+    """The part of a tree that holds secrets."""
+    return {path: blob for path, blob in tree.items() if names.parse_secret_path(path)}
+
+
+def after(head: Head, sha: str, changes: Changes) -> Head:
+    """The head that a commit makes."""
+    kept = {path: blob for path, blob in head.tree.items() if path not in set(changes.deletes)}
+    return Head(sha, kept | {path: names.blob_id(content) for path, content in changes.writes.items()})
+
+
+def commit_message(decided: CommitPlan, events: Sequence[Event], trace_id: str) -> str:
+    """Which secrets changed where, and by which events; never a value, as none is known here."""
+    written, deleted = _by_name(decided.changes.writes), _by_name(decided.changes.deletes)
+    updated = {name: spaces for name, spaces in written.items() if name}
+    removed = {name: spaces for name, spaces in deleted.items() if name not in updated}
+    trailers = [f"Event: {event.id}" for event in events[:_LISTED]]
+    if trace_id:
+        trailers.append(f"Trace: {trace_id}")
+    return "\n\n".join(
+        part
+        for part in (
+            _subject(updated, removed),
+            "\n".join(_lines("update", updated) + _lines("remove", removed)),
+            "\n".join(trailers),
+        )
+        if part
+    )
+
+
+def _by_name(paths: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        parsed = names.parse_secret_path(path)
+        if parsed is not None:
+            found.setdefault(parsed[1], []).append(parsed[0])
+    return found
+
+
+def _subject(updated: Mapping[str, Sequence[str]], removed: Mapping[str, Sequence[str]]) -> str:
+    if len(updated) + len(removed) == 1:
+        verb, items = ("update", updated) if updated else ("remove", removed)
+        return f"secrets: {verb} {next(iter(items))}"
+    parts = [f"{verb} {len(items)}" for verb, items in (("update", updated), ("remove", removed)) if items]
+    return f"secrets: {', '.join(parts)}"
+
+
+def _lines(verb: str, items: Mapping[str, Sequence[str]]) -> list[str]:
+    lines = [f"- {verb} {name} in {', '.join(spaces)}" for name, spaces in list(items.items())[:_LISTED]]
+    return lines + ([f"- and {len(items) - _LISTED} more"] if len(items) > _LISTED else [])

@@ -1,0 +1,230 @@
+"""What this service does about each event.
+
+Guarantees: the head is read before the truth about the intents, and a commit is made on that head only. So when a commit
+succeeds, no newer content can have been committed before it, whoever else is running. A moved head means: read both
+again and decide anew; foreign commits stay.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from app_platform.contracts import (
+    CommitFailed,
+    CommitPushed,
+    ConditionType,
+    EncryptionKeyReady,
+    Event,
+    FluxObjectChanged,
+    IntentVersion,
+    Registration,
+    RegistrationDeleted,
+    RepositoryReady,
+    SecretEncrypted,
+    SecretRemoved,
+    Verdict,
+    names,
+)
+from app_platform.git_committer import base_files, core, flux
+from app_platform.git_committer.ports import (
+    Changes,
+    Credential,
+    ForgeError,
+    ForgeUnavailable,
+    Head,
+    HeadMoved,
+    Ports,
+    Repository,
+    RepositoryMissing,
+)
+from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Reject, Retry
+from app_platform.runtime.telemetry import trace_id
+
+_LOG: Final = logging.getLogger(__name__)
+_REBUILDS: Final = 5
+"""Times that a commit is rebuilt at once on a moved head before the batch waits for its next turn."""
+_BASE_MESSAGE: Final = "platform: update the repository's own files"
+
+
+async def key_ready(ports: Ports, events: Batch) -> Outcome:
+    """See that the repository exists with its base files, that Flux follows it, and tell what it holds."""
+    event = events[-1]
+    registration = await ports.registrations.get(event.app)
+    if registration is None or registration.deleting or not isinstance(event, EncryptionKeyReady):
+        return Done()
+    await ports.registrations.hold(registration)
+    try:
+        repository, head = await _repository(ports, registration, event)
+    except ForgeError as error:
+        return await _repository_failed(ports, registration, error)
+    await ports.events.publish(_repository_ready(registration, repository, head, event))
+    await _report_repository(ports, registration, repository, head)
+    return Done()
+
+
+async def _repository(
+    ports: Ports, registration: Registration, event: EncryptionKeyReady
+) -> tuple[Repository, Head]:
+    app = registration.name
+    repository = await ports.forge.ensure(app)
+    proposed = Credential(f"flux-{app}", secrets.token_urlsafe(32))
+    await ports.forge.allow(app, await ports.cluster.credential(app, proposed))
+    manifests = flux.manifests(registration, repository)
+    files = base_files.base_files(registration, event.recipient, list(manifests))
+    head, committed = await _commit_rebuilding(
+        ports,
+        app,
+        lambda head: core.plan_base(files, head, registration.spec.namespaces),
+        lambda _: _BASE_MESSAGE,
+    )
+    await ports.cluster.apply_flux(manifests)
+    if committed:
+        await ports.sync.fetch_now(app)
+    return repository, head
+
+
+async def _commit_rebuilding(
+    ports: Ports, app: str, plan: Callable[[Head], Changes], message: Callable[[Changes], str]
+) -> tuple[Head, bool]:
+    """Commit what ``plan`` makes of the head, again if the head moves; returns the head then, and whether it is new."""
+    for _ in range(_REBUILDS):
+        head = await ports.forge.head(app)
+        changes = plan(head)
+        if not changes:
+            return head, False
+        try:
+            sha = await ports.forge.commit(app, head, changes, message(changes))
+        except HeadMoved:
+            continue
+        return core.after(head, sha, changes), True
+    raise HeadMoved(f"the head of {names.repository_name(app)} moved {_REBUILDS} times while committing")
+
+
+async def _repository_failed(ports: Ports, registration: Registration, error: ForgeError) -> Outcome:
+    reason = "ForgeUnavailable" if isinstance(error, ForgeUnavailable) else "ForgeRefused"
+    verdict = Verdict(ConditionType.REPOSITORY, reason, str(error), ok=False)
+    status = registration.status.repository.model_dump(by_alias=True)
+    await ports.registrations.report(registration, verdict, {"repository": status})
+    return Retry(str(error))
+
+
+async def _report_repository(
+    ports: Ports, registration: Registration, repository: Repository, head: Head
+) -> None:
+    verdict = Verdict(ConditionType.REPOSITORY, "RepositoryReady", f"{repository.url} is ready", ok=True)
+    status = {"url": repository.url, "branch": repository.branch, "headSha": head.sha}
+    await ports.registrations.report(registration, verdict, {"repository": status})
+
+
+def _repository_ready(
+    registration: Registration, repository: Repository, head: Head, cause: Event
+) -> RepositoryReady:
+    return RepositoryReady(
+        app=registration.name,
+        name=registration.name,
+        resync=cause.resync,
+        uid=registration.uid,
+        generation=registration.generation,
+        url=repository.url,
+        branch=repository.branch,
+        head_sha=head.sha,
+        files=core.secrets_in(head.tree),
+    )
+
+
+async def secrets_changed(ports: Ports, events: Batch) -> Outcome:
+    """Commit a batch of encrypted and removed secrets as one commit."""
+    registration = await ports.registrations.get(events[0].app)
+    if registration is None or registration.deleting:
+        return Done()
+    try:
+        for _ in range(_REBUILDS):
+            try:
+                return await _commit_once(ports, registration, events)
+            except HeadMoved as moved:
+                _LOG.info("%s", moved)
+    except RepositoryMissing as error:
+        return Retry(str(error), after=2.0)
+    except ForgeUnavailable as error:
+        return Retry(str(error))
+    except ForgeError as error:
+        return Reject(str(error))
+    return Retry("the head kept moving")
+
+
+async def _commit_once(ports: Ports, registration: Registration, events: Batch) -> Outcome:
+    app = registration.name
+    head = await ports.forge.head(app)
+    truth = await ports.cluster.intents(app)
+    decided = core.plan(events, truth, head, registration.spec.namespaces)
+    sha = head.sha
+    if decided.changes:
+        sha = await ports.forge.commit(
+            app, head, decided.changes, core.commit_message(decided, events, trace_id())
+        )
+    if decided.intents or decided.removed:
+        await ports.events.publish(_pushed(app, sha, decided))
+    if decided.changes:
+        await ports.sync.fetch_now(app)
+    return Done()
+
+
+def _pushed(app: str, sha: str, decided: core.CommitPlan) -> CommitPushed:
+    return CommitPushed(
+        app=app,
+        name=sha[:12],
+        sha=sha,
+        paths=tuple(sorted([*decided.changes.writes, *decided.changes.deletes])),
+        intents=decided.intents,
+        removed=decided.removed,
+        digest=decided.digest,
+    )
+
+
+async def flux_changed(ports: Ports, events: Batch) -> Outcome:
+    """Tell on the registration whether Flux follows its platform repository."""
+    registration = await ports.registrations.get(events[0].app)
+    if registration is None or registration.deleting:
+        return Done()
+    home = registration.platform_namespace
+    if not any(event.name == home for event in events):
+        return Done()
+    source, kustomization = await ports.cluster.flux(registration.name)
+    await ports.registrations.report(registration, flux.sync_verdict(source, kustomization), {})
+    return Done()
+
+
+async def registration_deleted(ports: Ports, events: Batch) -> Outcome:
+    """Take the Flux objects away without what they deployed; the repository stays."""
+    registration = await ports.registrations.get(events[0].app)
+    if registration is None or not registration.deleting:
+        return Done()
+    await ports.cluster.delete_flux(registration.name)
+    await ports.registrations.release(registration)
+    return Done()
+
+
+async def gave_up(ports: Ports, events: Batch, reason: str) -> None:
+    """Let the encryptor show on the intents, or show on the registration, why nothing was committed."""
+    encrypted = [e.intent for e in events if isinstance(e, SecretEncrypted)]
+    if encrypted:
+        await ports.events.publish(_failed(events[0].app, encrypted, reason))
+        return
+    registration = await ports.registrations.get(events[0].app)
+    if registration is not None and not registration.deleting and isinstance(events[0], EncryptionKeyReady):
+        await _repository_failed(ports, registration, ForgeError(reason))
+
+
+def _failed(app: str, intents: list[IntentVersion], reason: str) -> CommitFailed:
+    digest = core.CommitPlan(Changes(), tuple(intents), ()).digest
+    return CommitFailed(app=app, name=app, reason=reason, intents=tuple(intents), digest=digest)
+
+
+HANDLERS: HandlerTable[Ports] = {
+    EncryptionKeyReady: key_ready,
+    SecretEncrypted: secrets_changed,
+    SecretRemoved: secrets_changed,
+    FluxObjectChanged: flux_changed,
+    RegistrationDeleted: registration_deleted,
+}

@@ -1,0 +1,178 @@
+"""What this service needs of the forge and the cluster, as the handlers see it.
+
+Guarantees: a credential is only in ``Credential.password``, which does not appear in any ``repr``. Error tree::
+
+    ForgeError             the forge refused: its text says what to change
+    ├── ForgeUnavailable   it does not answer, or not now; try again
+    │   └── HeadMoved      somebody committed meanwhile; read again and rebuild
+    └── RepositoryMissing  there is no such repository (any more)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app_platform.contracts import Registration, Verdict
+from app_platform.runtime import EventSink
+
+
+class ForgeError(Exception):
+    """The forge refused; the text says what to change and holds no credential."""
+
+
+class ForgeUnavailable(ForgeError):  # noqa: N818 - the state of the forge, not an error of ours
+    """The forge does not answer, or asks to come back later."""
+
+
+class HeadMoved(ForgeUnavailable):
+    """The branch has another head than the one that was read."""
+
+
+class RepositoryMissing(ForgeError):  # noqa: N818 - as above
+    """The repository does not exist."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A platform repository.
+
+    Attributes:
+        url: As Flux shall clone it.
+    """
+
+    app: str
+    url: str
+    branch: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the branch holds.
+
+    Attributes:
+        sha: Of the commit; empty while there is none.
+        tree: Path to Git blob id of every file.
+    """
+
+    sha: str
+    tree: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a commit changes.
+
+    Attributes:
+        writes: Path to new content.
+        deletes: Paths to remove.
+    """
+
+    writes: Mapping[str, str] = field(default_factory=dict)
+    deletes: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.writes or self.deletes)
+
+
+@dataclass(frozen=True)
+class Credential:
+    """By which Flux reads one repository, and nothing else."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class IntentState:
+    """The truth about an intent, from its metadata alone.
+
+    Attributes:
+        fingerprint: Of its latest content, as the encryptor marked it.
+    """
+
+    uid: str
+    fingerprint: str
+    deleting: bool
+
+
+class Forge(Protocol):
+    """Where repositories are. All adapters pass ``tests/contract/forge``."""
+
+    async def ensure(self, app: str) -> Repository:
+        """Make the app's private repository if there is none."""
+        ...
+
+    async def allow(self, app: str, credential: Credential) -> None:
+        """Let the credential read the app's repository."""
+        ...
+
+    async def head(self, app: str) -> Head:
+        """What the branch holds now; raises ``RepositoryMissing``."""
+        ...
+
+    async def commit(self, app: str, parent: Head, changes: Changes, message: str) -> str:
+        """Make one commit on ``parent`` and return its id; raises ``HeadMoved`` when that is the head no more."""
+        ...
+
+
+class Registrations(Protocol):
+    """The registrations and what this service reports on them."""
+
+    async def get(self, app: str) -> Registration | None:
+        """The registration now; ``None`` when there is none."""
+        ...
+
+    async def report(self, registration: Registration, verdict: Verdict, status: Mapping[str, Any]) -> None:
+        """Write a condition, made of the verdict, and the status fields that go with it, if they differ."""
+        ...
+
+    async def hold(self, registration: Registration) -> None:
+        """Put this service's finalizer on it."""
+        ...
+
+    async def release(self, registration: Registration) -> None:
+        """Take this service's finalizer off."""
+        ...
+
+
+class Cluster(Protocol):
+    """What this service reads and makes in the app's platform namespace."""
+
+    async def intents(self, app: str) -> Mapping[str, IntentState]:
+        """Name to state of all of the app's intents."""
+        ...
+
+    async def credential(self, app: str, proposed: Credential) -> Credential:
+        """The app's Git credential: the one that is stored, or ``proposed``, stored now."""
+        ...
+
+    async def apply_flux(self, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """Apply the managed Flux objects."""
+        ...
+
+    async def flux(self, app: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        """The managed GitRepository and Kustomization as they are; ``None`` for one that is not there."""
+        ...
+
+    async def delete_flux(self, app: str) -> None:
+        """Delete the managed Flux objects, in such a way that what they deployed stays."""
+        ...
+
+
+class Sync(Protocol):
+    """Tells Flux to look."""
+
+    async def fetch_now(self, app: str) -> None:
+        """Have source-controller fetch the app's platform repository at once."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything a handler gets."""
+
+    registrations: Registrations
+    cluster: Cluster
+    forge: Forge
+    sync: Sync
+    events: EventSink
