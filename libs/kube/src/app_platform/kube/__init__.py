@@ -1,0 +1,92 @@
+"""A small Kubernetes client on raw objects: server-side apply, informers, membership, conditions.
+
+    async with KubeClient(ClusterConfig.load()) as client:
+        await client.apply(NAMESPACES, NAMESPACES.manifest("a"), field_manager="me")
+
+Knows nothing of the App Platform's own kinds.
+"""
+
+from app_platform.kube.client import EVERYTHING, KubeClient, Page, Selector
+from app_platform.kube.conditions import ConditionStatus, apply_conditions, condition, find, is_true
+from app_platform.kube.config import ClusterConfig, ConfigError
+from app_platform.kube.errors import (
+    AlreadyExists,
+    BadRequest,
+    Cause,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    KubeError,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from app_platform.kube.informer import Informer, Scope
+from app_platform.kube.membership import Group, Membership
+from app_platform.kube.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    LEASES,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    Key,
+    Object,
+    Resource,
+    key_of,
+)
+from app_platform.kube.sharing import share
+from app_platform.kube.store import Change, ChangeType
+
+__all__ = [
+    "CLUSTER_ROLES",
+    "CLUSTER_ROLE_BINDINGS",
+    "CONFIG_MAPS",
+    "CUSTOM_RESOURCE_DEFINITIONS",
+    "EVERYTHING",
+    "LEASES",
+    "NAMESPACES",
+    "ROLES",
+    "ROLE_BINDINGS",
+    "SECRETS",
+    "SERVICE_ACCOUNTS",
+    "AlreadyExists",
+    "BadRequest",
+    "Cause",
+    "Change",
+    "ChangeType",
+    "ClusterConfig",
+    "ConditionStatus",
+    "ConfigError",
+    "Conflict",
+    "Forbidden",
+    "Gone",
+    "Group",
+    "Informer",
+    "Invalid",
+    "Key",
+    "KubeClient",
+    "KubeError",
+    "Membership",
+    "NotFound",
+    "Object",
+    "Page",
+    "Resource",
+    "Scope",
+    "Selector",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unavailable",
+    "apply_conditions",
+    "condition",
+    "find",
+    "is_true",
+    "key_of",
+    "share",
+]
