@@ -1,9 +1,7 @@
 """The Git server with real `git`: clone, push, and who may do what."""
 
-import base64
 import json
 import os
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from app_platform.local import Platform
+from support.gitrepo import run_git
 
 
 class Api:
@@ -46,27 +45,6 @@ def repository(api: Api, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def git(
-    *arguments: str, folder: Path, user: tuple[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_GLOBAL": os.devnull}
-    env |= {
-        f"GIT_{role}_{field}": "test@localhost"
-        for role in ("AUTHOR", "COMMITTER")
-        for field in ("NAME", "EMAIL")
-    }
-    if user:
-        encoded = base64.b64encode(":".join(user).encode()).decode()
-        env |= {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "http.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {encoded}",
-        }
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
-
-
 def clone_url(api: Api, repository: str) -> str:
     return str(api("GET", f"apps/{repository}")[1]["cloneUrl"])
 
@@ -75,11 +53,11 @@ def pushed(api: Api, platform: Platform, repository: str, folder: Path, content:
     """A clone of the repository with one commit, pushed."""
     admin = ("admin", platform.env["GIT_TOKEN"])
     tree = folder / "tree"
-    assert git("clone", clone_url(api, repository), str(tree), folder=folder, user=admin).returncode == 0
+    assert run_git("clone", clone_url(api, repository), str(tree), folder=folder, user=admin).returncode == 0
     (tree / "file").write_bytes(content)
-    git("add", "file", folder=tree)
-    git("commit", "-m", "first", folder=tree)
-    done = git("push", "origin", "HEAD:main", folder=tree, user=admin)
+    run_git("add", "file", folder=tree)
+    run_git("commit", "-m", "first", folder=tree)
+    done = run_git("push", "origin", "HEAD:main", folder=tree, user=admin)
     assert done.returncode == 0, done.stderr
     return tree
 
@@ -96,14 +74,14 @@ def test_what_is_pushed_can_be_cloned(api: Api, repository: str, platform: Platf
     pushed(api, platform, repository, tmp_path, content)
     assert api("GET", f"apps/{repository}")[1]["empty"] is False
     admin = ("admin", platform.env["GIT_TOKEN"])
-    git("clone", clone_url(api, repository), "again", folder=tmp_path, user=admin)
+    run_git("clone", clone_url(api, repository), "again", folder=tmp_path, user=admin)
     assert (tmp_path / "again" / "file").read_bytes() == content
 
 
 def test_a_forced_push_is_refused(api: Api, repository: str, platform: Platform, tmp_path: Path) -> None:
     tree = pushed(api, platform, repository, tmp_path)
-    git("commit", "--amend", "-m", "rewritten", folder=tree)
-    done = git(
+    run_git("commit", "--amend", "-m", "rewritten", folder=tree)
+    done = run_git(
         "push", "--force", "origin", "HEAD:main", folder=tree, user=("admin", platform.env["GIT_TOKEN"])
     )
     assert done.returncode != 0
@@ -116,17 +94,17 @@ def test_a_read_credential_reads_and_does_not_write(
     tree = pushed(api, platform, repository, tmp_path)
     assert api("PUT", f"apps/{repository}/credentials/flux", {"password": "p1", "access": "read"})[0] == 204
     reader = ("flux", "p1")
-    assert git("ls-remote", clone_url(api, repository), folder=tree, user=reader).returncode == 0
-    git("commit", "--allow-empty", "-m", "second", folder=tree)
-    done = git("push", "origin", "HEAD:main", folder=tree, user=reader)
+    assert run_git("ls-remote", clone_url(api, repository), folder=tree, user=reader).returncode == 0
+    run_git("commit", "--allow-empty", "-m", "second", folder=tree)
+    done = run_git("push", "origin", "HEAD:main", folder=tree, user=reader)
     assert "403" in done.stderr
 
 
 def test_a_write_credential_writes(api: Api, repository: str, platform: Platform, tmp_path: Path) -> None:
     tree = pushed(api, platform, repository, tmp_path)
     api("PUT", f"apps/{repository}/credentials/bot", {"password": "p2", "access": "write"})
-    git("commit", "--allow-empty", "-m", "second", folder=tree)
-    assert git("push", "origin", "HEAD:main", folder=tree, user=("bot", "p2")).returncode == 0
+    run_git("commit", "--allow-empty", "-m", "second", folder=tree)
+    assert run_git("push", "origin", "HEAD:main", folder=tree, user=("bot", "p2")).returncode == 0
 
 
 def test_one_repositorys_credential_is_worth_nothing_elsewhere(
@@ -135,17 +113,19 @@ def test_one_repositorys_credential_is_worth_nothing_elsewhere(
     other = f"{repository}-b"
     api("PUT", f"apps/{other}")
     api("PUT", f"apps/{repository}/credentials/flux", {"password": "p3", "access": "read"})
-    assert git("ls-remote", clone_url(api, repository), folder=tmp_path, user=("flux", "p3")).returncode == 0
-    assert git("ls-remote", clone_url(api, other), folder=tmp_path, user=("flux", "p3")).returncode != 0
-    assert git("ls-remote", clone_url(api, repository), folder=tmp_path).returncode != 0
+    assert (
+        run_git("ls-remote", clone_url(api, repository), folder=tmp_path, user=("flux", "p3")).returncode == 0
+    )
+    assert run_git("ls-remote", clone_url(api, other), folder=tmp_path, user=("flux", "p3")).returncode != 0
+    assert run_git("ls-remote", clone_url(api, repository), folder=tmp_path).returncode != 0
 
 
 def test_a_replaced_password_stops_working(api: Api, repository: str, tmp_path: Path) -> None:
     for password in ("old", "new"):
         api("PUT", f"apps/{repository}/credentials/flux", {"password": password, "access": "read"})
     url = clone_url(api, repository)
-    assert git("ls-remote", url, folder=tmp_path, user=("flux", "old")).returncode != 0
-    assert git("ls-remote", url, folder=tmp_path, user=("flux", "new")).returncode == 0
+    assert run_git("ls-remote", url, folder=tmp_path, user=("flux", "old")).returncode != 0
+    assert run_git("ls-remote", url, folder=tmp_path, user=("flux", "new")).returncode == 0
 
 
 def test_the_api_wants_the_administrators_token(api: Api, repository: str) -> None:

@@ -177,6 +177,8 @@ class Platform:
     def _start_daemon(self, site: Site) -> None:
         if self.control.is_running():
             return
+        if self._daemon:
+            self._daemon.poll()  # one that was killed is a zombie until asked about
         port_choice.require_free(site.ports, self.state.ports_file)
         command = [sys.executable, "-m", "app_platform.local.supervise.daemon", str(self.state.root)]
         if self.options.with_caller:

@@ -63,19 +63,19 @@ class Controller:
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
-        """List and watch for ever; whatever goes wrong with the connection, list again."""
-        try:
+        """List and watch for ever; whatever goes wrong with the connection, list again.
+
+        An error that nobody expected in one object's task ends them all, loudly: the supervisor starts afresh.
+        """
+        async with asyncio.TaskGroup() as tasks:
             while True:
                 try:
-                    await self._list_and_watch()
+                    await self._list_and_watch(tasks)
                 except ClusterError as error:
                     _say(f"watching again: {error}")
                     await asyncio.sleep(_RELIST_AFTER)
-        finally:
-            for key in list(self._entries):
-                self._drop(key)
 
-    async def _list_and_watch(self) -> None:
+    async def _list_and_watch(self, tasks: asyncio.TaskGroup) -> None:
         listed = await self._api.get(_LIST)
         if listed is None:
             raise ClusterError("the API server knows no GitRepositories yet")
@@ -83,32 +83,29 @@ class Controller:
         for gone in self._entries.keys() - present.keys():
             self._forget(gone)
         for item in present.values():
-            self._notice(item)
+            self._notice(item, tasks)
         async for event in self._api.watch(_LIST, listed["metadata"]["resourceVersion"], _WATCH_SECONDS):
             if event["type"] == "ERROR":
                 return  # most often 410 Gone: what was missed is found by the next list
             if event["type"] == "DELETED":
                 self._forget(_key(event["object"]))
             else:
-                self._notice(event["object"])
+                self._notice(event["object"], tasks)
 
-    def _notice(self, item: Object) -> None:
+    def _notice(self, item: Object, tasks: asyncio.TaskGroup) -> None:
         key = _key(item)
         if key not in self._entries:
-            self._entries[key] = Entry(asyncio.create_task(self._care(key), name=f"gitrepository {key}"))
+            self._entries[key] = Entry(tasks.create_task(self._care(key), name=f"gitrepository {key}"))
         entry = self._entries[key]
         if entry.trigger != trigger(item):
             entry.trigger = trigger(item)
             entry.due.set()
 
     def _forget(self, key: Key) -> None:
-        self._drop(key)
-        self._fetcher.forget(*key)
-
-    def _drop(self, key: Key) -> None:
         entry = self._entries.pop(key, None)
         if entry:
             entry.task.cancel()
+        self._fetcher.forget(*key)
 
     async def _care(self, key: Key) -> None:
         failures = 0
@@ -154,7 +151,12 @@ class Controller:
             raise RefusedError(
                 "AuthenticationFailed", f"the Secret {name} needs the keys username and password"
             )
-        user, password = (base64.b64decode(data[key]).decode() for key in ("username", "password"))
+        try:
+            user, password = (base64.b64decode(data[key]).decode() for key in ("username", "password"))
+        except UnicodeDecodeError as error:
+            raise RefusedError(
+                "AuthenticationFailed", f"the Secret {name} holds values that are not text"
+            ) from error
         return user, password
 
 

@@ -20,6 +20,8 @@ _KEPT = 2
 # What Flux leaves out of artifacts by default and could matter here: not manifests, though some look like it.
 _LEFT_OUT = (".gitignore", ".gitmodules", ".gitattributes", ".github", ".sops.yaml", ".flux.yaml")
 
+_NOT_LET_IN = ("terminal prompts disabled", "Authentication failed", "error: 403")
+
 
 class Fetcher:
     """Fetches into one folder.
@@ -128,5 +130,7 @@ async def _git(env: dict[str, str], *arguments: str) -> bytes:
             await process.wait()
     if process.returncode:
         said = errors.decode(errors="replace").strip() or f"git ended with {process.returncode}"
+        if any(sign in said for sign in _NOT_LET_IN):
+            said = f"the server does not accept the credential: check the Secret that spec.secretRef names ({said})"
         raise RefusedError("GitOperationFailed", said)
     return output
