@@ -1,0 +1,114 @@
+"""The table of children: what runs with which options, and what it is never told."""
+
+from pathlib import Path
+
+import pytest
+
+from app_platform.local.options import Options, Service
+from app_platform.local.paths import StateDir
+from app_platform.local.programs import (
+    API,
+    CONTROLLERS,
+    STORES,
+    Site,
+    children,
+    listener_names,
+    nats_config,
+    tool_names,
+    user_env,
+)
+from app_platform.local.supervise import Child
+
+SERVICES = (Service("watcher", "m.watcher"), Service("git-committer", "m.git", forge=True, env={"MORE": "1"}))
+
+
+def site(options: Options) -> Site:
+    names = listener_names(options)
+    return Site(
+        state=StateDir(Path("/state")),
+        options=options,
+        tools={name: Path("/tools") / name for name in tool_names(options)},
+        ports={name: 20_000 + index for index, name in enumerate(names)},
+        tokens={"git": "git-token", "admin": "admin-token"},
+        environment={
+            "PATH": "/bin",
+            "HOME": "/home",
+            "KUBECONFIG": "/theirs",
+            "AWS_SECRET_ACCESS_KEY": "theirs",
+        },
+    )
+
+
+def table(options: Options) -> dict[str, Child]:
+    return {child.name: child for child in children(site(options))}
+
+
+def test_stores_then_the_api_then_the_rest() -> None:
+    tiers = {name: child.tier for name, child in table(Options(services=SERVICES)).items()}
+    assert tiers == {
+        "etcd": STORES,
+        "kube-apiserver": API,
+        "nats": STORES,
+        "git": STORES,
+        "kustomize-controller": CONTROLLERS,
+        "source-controller": CONTROLLERS,
+        "watcher-0": CONTROLLERS,
+        "git-committer-0": CONTROLLERS,
+    }
+
+
+def test_an_existing_cluster_needs_no_api_server_of_ours() -> None:
+    options = Options(services=(), cluster="theirs")
+    assert not {"etcd", "kube-apiserver"} & table(options).keys()
+    assert not {"etcd", "kube-apiserver"} & set(tool_names(options))
+
+
+def test_replicas_multiply_services_with_a_port_and_a_name_each() -> None:
+    services = (*SERVICES, Service("single", "m.single", replicas=1))
+    children_ = table(Options(services=services, replicas=2))
+    names = {name for name in children_ if name.startswith(("watcher", "git-", "single"))}
+    assert names == {"watcher-0", "watcher-1", "git-committer-0", "git-committer-1", "single-0"}
+    ports = {children_[name].env["APP_PLATFORM_HEALTH_PORT"] for name in names}
+    assert len(ports) == 5
+    assert all(children_[name].env["APP_PLATFORM_REPLICA"] == name for name in names)
+
+
+def test_only_the_service_that_needs_the_forge_knows_its_token() -> None:
+    children_ = table(Options(services=SERVICES))
+    assert children_["git-committer-0"].env["APP_PLATFORM_FORGE_TOKEN"] == "git-token"
+    assert children_["git-committer-0"].env["MORE"] == "1"
+    assert "git-token" not in children_["watcher-0"].env.values()
+
+
+def test_no_child_is_told_what_is_the_users() -> None:
+    for child in table(Options(services=SERVICES)).values():
+        assert "/theirs" not in child.env.values()
+        assert "theirs" not in child.env.values()
+        assert child.env["PATH"] == "/bin"
+
+
+def test_no_secret_is_on_a_command_line() -> None:
+    for child in table(Options(services=SERVICES)).values():
+        assert not any(token in argument for token in ("git-token", "admin-token") for argument in child.argv)
+
+
+def test_each_service_is_its_own_user() -> None:
+    children_ = table(Options(services=SERVICES))
+    assert children_["watcher-0"].env["KUBECONFIG"] == "/state/config/kubeconfig-watcher.yaml"
+    assert children_["git-committer-0"].env["KUBECONFIG"] == "/state/config/kubeconfig-git-committer.yaml"
+
+
+@pytest.mark.parametrize("fsync", [True, False])
+def test_etcd_waits_for_the_disk_unless_told_otherwise(fsync: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    etcd = table(Options(services=(), fsync=fsync))["etcd"]
+    assert ("--unsafe-no-fsync" in etcd.argv) is not fsync
+
+
+def test_an_acknowledged_message_is_on_disk() -> None:
+    assert "sync_interval: always" in nats_config(site(Options(services=())))
+
+
+def test_users_are_told_where_everything_is() -> None:
+    env = user_env(site(Options(services=())))
+    assert env.keys() == {"KUBECONFIG", "NATS_URL", "GIT_URL", "GIT_TOKEN", "PATH_TOOLS"}
+    assert env["KUBECONFIG"] == "/state/config/kubeconfig-admin.yaml"
