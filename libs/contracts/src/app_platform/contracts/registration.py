@@ -22,6 +22,7 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{names.GROUP}/{VERSION}"
 MAX_NAMESPACES: Final = 64
 MAX_ACCESS: Final = 64
+_MAX_MESSAGE: Final = 32768
 
 
 class Role(StrEnum):
@@ -130,7 +131,7 @@ class Condition(_Model):
     type: str = Field(max_length=316)
     status: str = Field(json_schema_extra={"enum": ["True", "False", "Unknown"]})
     reason: str = Field(max_length=1024)
-    message: str = Field(max_length=32768)
+    message: str = Field(max_length=_MAX_MESSAGE)
     last_transition_time: datetime
     observed_generation: int = Field(default=0, ge=0)
 
@@ -236,7 +237,7 @@ def stamped(registration: Registration, verdict: Verdict, now: datetime) -> Cond
         type=verdict.type,
         status=status,
         reason=verdict.reason,
-        message=verdict.message,
+        message=verdict.message[:_MAX_MESSAGE],
         last_transition_time=now.replace(microsecond=0)
         if moved or before is None
         else before.last_transition_time,

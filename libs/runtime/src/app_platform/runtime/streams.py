@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+import nats.errors
+import nats.js.errors
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, ObjectStoreConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import BadRequestError, NotFoundError
@@ -127,8 +129,13 @@ async def incarnation(js: JetStreamContext) -> datetime | None:
 
     Returns:
         The time, or ``None`` when there is no such stream.
+
+    Raises:
+        ConnectionError: NATS does not answer.
     """
     try:
         return (await js.stream_info(EVENTS)).created
     except NotFoundError:
         return None
+    except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+        raise ConnectionError(f"NATS does not answer: {type(error).__name__}") from error

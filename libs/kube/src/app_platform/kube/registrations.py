@@ -1,0 +1,78 @@
+"""AppPlatformRegistrations as every service reads and reports on them.
+
+Guarantees: each condition is applied under a field manager of its own, so that no service can undo another's; nothing is
+written that is there already; a finalizer is added and removed without touching anybody else's.
+Leaves out: deciding what to report.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from app_platform.contracts import Registration, Verdict, names, stamped
+from app_platform.contracts.registration import KIND, PLURAL, VERSION
+from app_platform.kube.client import KubeClient
+from app_platform.kube.errors import Conflict, NotFound
+from app_platform.kube.resources import Resource
+
+REGISTRATIONS: Final = Resource(names.GROUP, VERSION, PLURAL, KIND, namespaced=False)
+
+
+class Registrations:
+    """What one service does with registrations.
+
+    Args:
+        client: To the cluster.
+        service: Name of the service; names its finalizer and its field managers.
+    """
+
+    def __init__(self, client: KubeClient, service: str) -> None:
+        self._client = client
+        self._service = service
+        self._finalizer = names.finalizer(service)
+
+    async def get(self, app: str) -> Registration | None:
+        """The registration now; ``None`` when there is none."""
+        try:
+            return Registration.from_object(await self._client.get(REGISTRATIONS, app))
+        except NotFound:
+            return None
+
+    async def report(self, registration: Registration, verdict: Verdict, status: Mapping[str, Any]) -> None:
+        """Write a condition, made of the verdict, and the status fields that go with it, if they differ.
+
+        Args:
+            registration: As it was when the verdict was reached.
+            verdict: Becomes the condition.
+            status: Fields of the status that belong to this verdict, by their JSON names; always the same ones.
+        """
+        condition = stamped(registration, verdict, datetime.now(UTC))
+        there = registration.status.model_dump(mode="json", by_alias=True)
+        if condition == registration.status.condition(verdict.type) and status.items() <= there.items():
+            return
+        written = {**status, "conditions": [condition.model_dump(mode="json", by_alias=True)]}
+        body = {"metadata": {"name": registration.name}, "status": written}
+        manager = f"{self._service}-{verdict.type}"
+        try:
+            await self._client.apply(REGISTRATIONS, body, field_manager=manager, force=True, subresource="status")
+        except NotFound:
+            # It was deleted meanwhile; there is nobody left to tell.
+            return
+
+    async def hold(self, registration: Registration) -> None:
+        """Put this service's finalizer on it."""
+        if self._finalizer not in registration.finalizers:
+            await self._own_finalizers(registration, [self._finalizer])
+
+    async def release(self, registration: Registration) -> None:
+        """Take this service's finalizer off."""
+        if self._finalizer in registration.finalizers:
+            await self._own_finalizers(registration, [])
+
+    async def _own_finalizers(self, registration: Registration, finalizers: list[str]) -> None:
+        # Server-side apply treats finalizers as a set with an owner for each; the uid keeps it from making a new object.
+        body = {"metadata": {"name": registration.name, "uid": registration.uid, "finalizers": finalizers}}
+        try:
+            await self._client.apply(REGISTRATIONS, body, field_manager=f"{self._service}-finalizer", force=True)
+        except (Conflict, NotFound):
+            return

@@ -1,0 +1,42 @@
+"""Composition root of git-committer."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app_platform.git_committer.adapters.cluster import SERVICE, KubernetesCluster
+from app_platform.git_committer.adapters.local_forge import local_forge
+from app_platform.git_committer.handlers import HANDLERS, gave_up
+from app_platform.git_committer.ports import Ports
+from app_platform.git_committer.settings import Settings
+from app_platform.kube import ClusterConfig, Conflict, KubeClient, TooManyRequests, Unavailable
+from app_platform.kube.registrations import Registrations
+from app_platform.runtime import Runtime, Service, load, run
+
+
+def main() -> None:
+    """Run until a signal ends it."""
+    settings = load(Settings)
+
+    @asynccontextmanager
+    async def ports(runtime: Runtime) -> AsyncIterator[Ports]:
+        async with (
+            KubeClient(ClusterConfig.load(), user_agent=SERVICE) as client,
+            local_forge(settings) as forge,
+        ):
+            cluster = KubernetesCluster(client)
+            yield Ports(Registrations(client, SERVICE), cluster, forge, cluster, runtime.events)
+
+    run(
+        Service(
+            name=SERVICE,
+            settings=settings,
+            ports=ports,
+            handlers=HANDLERS,
+            gave_up=gave_up,
+            transient=(Unavailable, TooManyRequests, Conflict),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The real cluster, behind this service's ports.
+
+Guarantees: of intents only metadata is read; the one Secret whose value is read and written is the app's Git credential.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from app_platform.contracts import names
+from app_platform.git_committer.flux import REQUESTED_AT
+from app_platform.git_committer.ports import Credential, IntentState
+from app_platform.kube import SECRETS, AlreadyExists, KubeClient, NotFound, Resource, Selector
+
+SERVICE: Final = "git-committer"
+GIT_REPOSITORIES: Final = Resource("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository")
+KUSTOMIZATIONS: Final = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
+_BY_KIND: Final = {r.kind: r for r in (GIT_REPOSITORIES, KUSTOMIZATIONS)}
+_INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
+
+
+class KubernetesCluster:
+    """The ``Cluster`` and ``Sync`` ports on Kubernetes.
+
+    Args:
+        client: To the cluster.
+    """
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def intents(self, app: str) -> Mapping[str, IntentState]:
+        """See ``Cluster.intents``."""
+        found = await self._client.list(SECRETS, names.platform_namespace(app), _INTENTS, metadata_only=True)
+        return {obj["metadata"]["name"]: _state(obj["metadata"]) for obj in found}
+
+    async def credential(self, app: str, proposed: Credential) -> Credential:
+        """See ``Cluster.credential``."""
+        namespace = names.platform_namespace(app)
+        manifest = SECRETS.manifest(names.GIT_CREDENTIAL_SECRET, namespace)
+        manifest["metadata"]["labels"] = {names.MANAGED_BY_LABEL: names.MANAGED_BY, names.APP_LABEL: app}
+        manifest["stringData"] = {"username": proposed.username, "password": proposed.password}
+        try:
+            stored = await self._client.get(SECRETS, names.GIT_CREDENTIAL_SECRET, namespace)
+        except NotFound:
+            try:
+                await self._client.create(SECRETS, manifest, metadata_only=True)
+            except AlreadyExists:
+                # Another replica was first: its credential is the app's.
+                stored = await self._client.get(SECRETS, names.GIT_CREDENTIAL_SECRET, namespace)
+            else:
+                return proposed
+        return _credential(stored)
+
+    async def apply_flux(self, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """See ``Cluster.apply_flux``."""
+        for manifest in manifests:
+            await self._client.apply(
+                _BY_KIND[manifest["kind"]], dict(manifest), field_manager=SERVICE, force=True
+            )
+
+    async def flux(self, app: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        """See ``Cluster.flux``."""
+        return await self._managed(GIT_REPOSITORIES, app), await self._managed(KUSTOMIZATIONS, app)
+
+    async def delete_flux(self, app: str) -> None:
+        """See ``Cluster.delete_flux``."""
+        name = names.platform_namespace(app)
+        orphan = {"spec": {"deletionPolicy": "Orphan"}}
+        try:
+            # Somebody may have changed it by hand; deleting then would take the secrets out of running apps.
+            await self._client.merge_patch(KUSTOMIZATIONS, name, name, orphan)
+            await self._client.delete(KUSTOMIZATIONS, name, name)
+        except NotFound:
+            pass
+        try:
+            await self._client.delete(GIT_REPOSITORIES, name, name)
+        except NotFound:
+            return
+
+    async def fetch_now(self, app: str) -> None:
+        """See ``Sync.fetch_now``."""
+        name = names.platform_namespace(app)
+        patch = {"metadata": {"annotations": {REQUESTED_AT: datetime.now(UTC).isoformat()}}}
+        try:
+            await self._client.merge_patch(GIT_REPOSITORIES, name, name, patch)
+        except NotFound:
+            # It is applied after the first commit and fetches by itself then.
+            return
+
+    async def _managed(self, resource: Resource, app: str) -> Mapping[str, Any] | None:
+        name = names.platform_namespace(app)
+        try:
+            return await self._client.get(resource, name, name)
+        except NotFound:
+            return None
+
+
+def _state(meta: Mapping[str, Any]) -> IntentState:
+    return IntentState(
+        uid=meta["uid"],
+        fingerprint=meta.get("annotations", {}).get(names.SECRET_FINGERPRINT, ""),
+        deleting="deletionTimestamp" in meta,
+    )
+
+
+def _credential(secret: Mapping[str, Any]) -> Credential:
+    data = secret.get("data", {})
+    return Credential(*(base64.b64decode(data.get(key, "")).decode() for key in ("username", "password")))

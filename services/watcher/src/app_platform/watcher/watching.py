@@ -1,0 +1,172 @@
+"""The watches of one replica, and what is put into the outbox because of them.
+
+Guarantees: every registration is watched by every replica, but told only by the one that looks after it; Secrets are
+watched in the platform namespaces of our own apps only, as metadata. When an app becomes ours, everything of it is told.
+When the history was lost, or a round is due, every registration is told with a new mark, from which each stage makes the
+next one look again.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final
+
+from app_platform.contracts import names
+from app_platform.kube import SECRETS, Change, Informer, KubeClient, Resource, Scope, Selector
+from app_platform.kube.registrations import REGISTRATIONS
+from app_platform.watcher import core
+from app_platform.watcher.apps import Apps
+from app_platform.watcher.outbox import Outbox
+from app_platform.watcher.ports import FluxSeen, History, Seen
+from app_platform.watcher.settings import Settings
+
+_LOG: Final = logging.getLogger(__name__)
+_INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
+_FLUX: Final = (
+    Resource("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository"),
+    Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization"),
+)
+_LOOK_SECONDS: Final = 3.0
+
+
+class Watching:
+    """All watches of this replica.
+
+    Args:
+        client: To the cluster.
+        apps: Which apps are ours.
+        history: To learn that it was lost.
+        settings: Intervals.
+    """
+
+    def __init__(self, client: KubeClient, apps: Apps, history: History, settings: Settings) -> None:
+        self._client = client
+        self._apps = apps
+        self._history = history
+        self._settings = settings
+        self._secrets: dict[str, asyncio.Task[None]] = {}
+        self._registrations = Informer(client, Scope(REGISTRATIONS, metadata_only=True), _deletion_asked)
+        self.outbox = Outbox(history.events)
+
+    @property
+    def synced(self) -> bool:
+        """Whether everything that existed at the start has been seen."""
+        return self._registrations.synced.is_set()
+
+    async def watch_registrations(self) -> None:
+        """Follow the registrations until cancelled."""
+        await self._registrations.run(self._on_registration)
+
+    async def watch_flux(self) -> None:
+        """Follow the Flux objects of all namespaces until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for resource in _FLUX:
+                informer = Informer(self._client, Scope(resource), _flux_status)
+                group.create_task(informer.run(self._on_flux(resource.kind)))
+
+    def on_members(self, replicas: tuple[str, ...]) -> None:
+        """Take over and give up apps as replicas come and go."""
+        before = set(self._apps.ours)
+        self._apps.set_replicas(replicas)
+        _LOG.info("replicas: %s", ", ".join(replicas))
+        for app, seen in self._apps.ours.items():
+            if app not in before:
+                self.outbox.put(core.registration_event(seen))
+        self._follow_ours()
+
+    async def resync(self) -> None:
+        """Tell every registration anew, once a round and whenever the history was lost, until cancelled."""
+        incarnation: datetime | None = None
+        told = core.round_of(time.time(), self._settings.resync_seconds)
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            present = await self._incarnation(incarnation)
+            due = core.round_of(time.time(), self._settings.resync_seconds)
+            if incarnation is not None and present != incarnation:
+                _LOG.warning("the event history was lost: telling everything anew")
+                self._tell_all(f"history-{present.timestamp() if present else 0:.0f}")
+            elif due != told:
+                self._tell_all(due)
+            incarnation, told = present, due
+            self._follow_ours()
+
+    async def close(self) -> None:
+        """End the watches on Secrets."""
+        tasks = list(self._secrets.values())
+        self._secrets.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _incarnation(self, before: datetime | None) -> datetime | None:
+        """When the history was created; the answer before, while NATS does not answer."""
+        try:
+            return await self._history.incarnation() or before
+        except ConnectionError:
+            return before
+
+    def _tell_all(self, mark: str) -> None:
+        for seen in self._apps.ours.values():
+            self.outbox.put(core.registration_event(seen, mark))
+
+    async def _on_registration(self, change: Change[bool]) -> None:
+        gone = change.type == "deleted"
+        seen = _seen(change, deleted=gone or change.value)
+        told = self._apps.is_ours(seen.name)
+        self._apps.see(seen, gone=gone)
+        if told or self._apps.is_ours(seen.name):
+            self.outbox.put(core.registration_event(seen))
+        self._follow_ours()
+
+    def _follow_ours(self) -> None:
+        ours = set(self._apps.ours)
+        for app, task in list(self._secrets.items()):
+            if task.done():
+                _LOG.error(
+                    "the watch on the secrets of %s ended, it is started again",
+                    app,
+                    exc_info=task.exception(),
+                )
+                del self._secrets[app]
+        for app in self._secrets.keys() - ours:
+            self._secrets.pop(app).cancel()
+        for app in ours - self._secrets.keys():
+            self._secrets[app] = asyncio.create_task(self._watch_secrets(app), name=f"secrets of {app}")
+
+    async def _watch_secrets(self, app: str) -> None:
+        async def tell(change: Change[bool]) -> None:
+            deleted = change.type == "deleted" or change.value
+            self.outbox.put(core.intent_event(app, _seen(change, deleted=deleted)))
+
+        scope = Scope(SECRETS, names.platform_namespace(app), _INTENTS, metadata_only=True)
+        await Informer(self._client, scope, _deletion_asked).run(tell)
+
+    def _on_flux(self, kind: str) -> Callable[[Change[dict[str, str]]], Awaitable[None]]:
+        async def tell(change: Change[dict[str, str]]) -> None:
+            app = names.app_of_platform_namespace(change.key.namespace)
+            if app is not None and self._apps.is_ours(app):
+                seen = _seen(change, deleted=change.type == "deleted")
+                self.outbox.put(core.flux_event(app, FluxSeen(seen, kind, **change.value)))
+
+        return tell
+
+
+def _seen(change: Change[Any], *, deleted: bool) -> Seen:
+    return Seen(change.key.namespace, change.key.name, change.uid, change.resource_version, deleted)
+
+
+def _deletion_asked(obj: dict[str, Any]) -> bool:
+    return "deletionTimestamp" in obj["metadata"]
+
+
+def _flux_status(obj: dict[str, Any]) -> dict[str, str]:
+    status = obj.get("status", {})
+    ready: dict[str, str] = next((c for c in status.get("conditions", ()) if c.get("type") == "Ready"), {})
+    return {
+        "revision": status.get("lastAppliedRevision") or status.get("artifact", {}).get("revision", ""),
+        "ready": ready.get("status", "Unknown"),
+        "reason": ready.get("reason", ""),
+        "message": ready.get("message", ""),
+    }
