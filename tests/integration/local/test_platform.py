@@ -3,36 +3,43 @@
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 import yaml
 
+from app_platform.kube import CONFIG_MAPS, ClusterConfig, KubeClient, Resource
 from app_platform.local import ClusterError, Options, Platform, StateError
-from app_platform.local.kubeapi import KubeApi
-from app_platform.local.kubeconfig import read_access
 from support.platform import INFRASTRUCTURE, PlatformFactory, eventually
 
-MARK = "/api/v1/namespaces/default/configmaps/{}"
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+
+GUEST = Options(services=(), cluster="their-context", with_caller=True)
+
+T = TypeVar("T")
 
 
-def apply(platform: Platform, name: str) -> None:
-    content = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+def ask(platform: Platform, question: Callable[[KubeClient], Awaitable[T]]) -> T:
+    """Ask the API server of a platform, outside any event loop, as `up` and `down` need it."""
 
-    async def work() -> None:
-        async with KubeApi(read_access(Path(platform.env["KUBECONFIG"]))) as api:
-            await api.apply(MARK.format(name), content, "test")
-
-    asyncio.run(work())
-
-
-def get(platform: Platform, path: str) -> Any:
-    async def work() -> Any:
-        async with KubeApi(read_access(Path(platform.env["KUBECONFIG"]))) as api:
-            return await api.get(path)
+    async def work() -> T:
+        async with KubeClient(ClusterConfig.load({"KUBECONFIG": platform.env["KUBECONFIG"]})) as client:
+            return await question(client)
 
     return asyncio.run(work())
+
+
+def mark(platform: Platform, name: str) -> None:
+    """Leave a ConfigMap of that name."""
+    item = CONFIG_MAPS.manifest(name, "default")
+    ask(platform, lambda client: client.apply(CONFIG_MAPS, item, field_manager="test"))
+
+
+def is_marked(platform: Platform, name: str) -> bool:
+    """Whether that ConfigMap is there."""
+    return ask(platform, lambda client: client.find(CONFIG_MAPS, name, "default")) is not None
 
 
 def pids(platform: Platform) -> dict[str, int | None]:
@@ -42,7 +49,7 @@ def pids(platform: Platform) -> dict[str, int | None]:
 def test_up_is_repeatable_and_data_outlives_down(new_platform: PlatformFactory) -> None:
     platform = new_platform("repeat")
     platform.up()
-    apply(platform, "mark")
+    mark(platform, "mark")
     running, env = pids(platform), platform.env
     platform.up()
     assert pids(platform) == running
@@ -53,7 +60,7 @@ def test_up_is_repeatable_and_data_outlives_down(new_platform: PlatformFactory) 
 
     platform.up()
     assert platform.env == env
-    assert get(platform, MARK.format("mark"))["metadata"]["name"] == "mark"
+    assert is_marked(platform, "mark")
 
     platform.reset()
     assert not platform.state.root.exists()
@@ -62,14 +69,14 @@ def test_up_is_repeatable_and_data_outlives_down(new_platform: PlatformFactory) 
 def test_a_platform_comes_up_again_after_its_supervisor_was_killed(new_platform: PlatformFactory) -> None:
     platform = new_platform("killed")
     platform.up()
-    apply(platform, "mark")
+    mark(platform, "mark")
     text = platform.state.supervisor_log.read_text()
     supervisor = int(text.partition("supervisor started (pid ")[2].partition(")")[0])
     running = pids(platform)
     os.kill(supervisor, 9)
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in running.values()), "all children end")
     platform.up()
-    assert get(platform, MARK.format("mark")) is not None
+    assert is_marked(platform, "mark")
 
 
 @pytest.mark.parametrize("name", ["etcd", "nats", "git", "kube-apiserver", "kustomize-controller"])
@@ -78,14 +85,15 @@ def test_what_crashes_comes_back(platform: Platform, name: str) -> None:
     platform.control.kill(name)
     eventually(lambda: platform.control.status()[name].restarts > before.restarts, f"{name} restarted")
     platform.control.wait_ready(list(platform.control.status()), 60)
-    assert get(platform, "/api/v1/namespaces/flux-system") is not None
+    mark(platform, f"after-{name}")
+    assert is_marked(platform, f"after-{name}")
 
 
 def test_two_platforms_share_nothing(platform: Platform, new_platform: PlatformFactory) -> None:
     other = new_platform("other")
     other.up()
-    apply(other, "only-here")
-    assert get(platform, MARK.format("only-here")) is None
+    mark(other, "only-here")
+    assert not is_marked(platform, "only-here")
     assert not set(platform.env.values()) & set(other.env.values())
     other.reset()
 
@@ -114,9 +122,7 @@ def test_a_taken_port_is_named(new_platform: PlatformFactory) -> None:
     platform.reset()
 
 
-def test_an_existing_cluster_is_used_only_when_named(
-    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_existing_cluster_is_used_only_when_named(platform: Platform, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs.yaml"
     theirs.write_text(Path(platform.env["KUBECONFIG"]).read_text().replace("app-platform", "their-context"))
     environment = {**os.environ, "KUBECONFIG": str(theirs)}
@@ -124,8 +130,7 @@ def test_an_existing_cluster_is_used_only_when_named(
     controllers = ("kustomize-controller", "source-controller")
     for name in controllers:
         platform.control.stop(name)
-    options = Options(services=(), cluster="their-context", with_caller=True)
-    guest = Platform(tmp_path / "guest", options, environment=environment)
+    guest = Platform(tmp_path / "guest", GUEST, environment=environment)
     try:
         guest.up()
         assert not {"etcd", "kube-apiserver"} & guest.control.status().keys()
@@ -138,6 +143,24 @@ def test_an_existing_cluster_is_used_only_when_named(
             platform.control.start(name)
         platform.control.wait_ready(controllers, 60)
     assert theirs.read_text().count("their-context") == 4
+
+
+def test_a_cluster_with_flux_of_its_own_is_refused(platform: Platform, tmp_path: Path) -> None:
+    labels = {"app": "kustomize-controller"}
+    containers = [{"name": "manager", "image": "none"}]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    deployment = DEPLOYMENTS.manifest("kustomize-controller", "flux-system", spec=spec)
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text(Path(platform.env["KUBECONFIG"]).read_text().replace("app-platform", "their-context"))
+    guest = Platform(tmp_path / "guest", GUEST, environment={**os.environ, "KUBECONFIG": str(theirs)})
+    ask(platform, lambda client: client.create(DEPLOYMENTS, deployment))
+    try:
+        with pytest.raises(ClusterError, match="this cluster runs Flux"):
+            guest.up()
+    finally:
+        guest.reset()
+        ask(platform, lambda client: client.delete(DEPLOYMENTS, "kustomize-controller", "flux-system"))
 
 
 def test_a_context_that_is_not_there_is_answered_with_those_there_are(

@@ -1,4 +1,4 @@
-"""kubeconfigs: cut out of the user's, complete in themselves; and what cannot be used is said."""
+"""kubeconfigs: cut out of the user's, complete in themselves."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from app_platform.local import ClusterError
-from app_platform.local.kubeconfig import cut_out, local_kubeconfig, read_access
+from app_platform.local.kubeconfig import cut_out, local_kubeconfig
 
 
 def write(path: Path, context: str, user: dict[str, Any]) -> None:
@@ -52,14 +52,6 @@ def test_without_kubeconfig_the_usual_file_is_read(tmp_path: Path) -> None:
 def test_an_unknown_context_is_answered_with_the_known_ones(environment: dict[str, str]) -> None:
     with pytest.raises(ClusterError, match=r"no context 'three' .*there are: one, two"):
         cut_out("three", environment)
-
-
-def test_a_sign_in_that_is_not_understood_is_named(tmp_path: Path) -> None:
-    write(tmp_path / "config", "one", {"auth-provider": {"name": "old"}})
-    with pytest.raises(
-        ClusterError, match="signs in with auth-provider: a token or a client certificate is needed"
-    ):
-        read_access(tmp_path / "config")
 
 
 def test_the_local_kubeconfig_names_the_certificate_that_comes_later() -> None:

@@ -64,11 +64,13 @@ def test_durations(text: str, expected: float) -> None:
     assert seconds(text) == expected
 
 
-def test_a_request_a_new_generation_and_resuming_are_due_at_once() -> None:
+def test_a_request_and_a_new_generation_are_due_at_once() -> None:
     quiet = trigger(repository())
     assert trigger(repository(status={"anything": 1})) == quiet
     assert trigger(repository(requested="now")) != quiet
-    assert trigger(repository(suspend=True)) != quiet
+    changed = repository()
+    changed["metadata"]["generation"] += 1
+    assert trigger(changed) != quiet
 
 
 def test_retries_slow_down_but_never_below_the_interval() -> None:

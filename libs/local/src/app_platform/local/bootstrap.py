@@ -8,18 +8,51 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from app_platform.kube import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
+    SERVICE_ACCOUNTS,
+    KubeClient,
+    Object,
+    Resource,
+)
 from app_platform.local.errors import ClusterError
 from app_platform.local.identities import SYSTEM_NAMESPACE
-from app_platform.local.kubeapi import KubeApi, Object
 
 FLUX_NAMESPACE = "flux-system"
 
 _MANAGER = "app-platform-local"
-_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_ADMISSION = "admissionregistration.k8s.io"
+_DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+
+KINDS = (
+    NAMESPACES,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    SERVICE_ACCOUNTS,
+    CONFIG_MAPS,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+    ROLES,
+    ROLE_BINDINGS,
+    Resource(_ADMISSION, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", namespaced=False),
+    Resource(
+        _ADMISSION,
+        "v1",
+        "validatingadmissionpolicybindings",
+        "ValidatingAdmissionPolicyBinding",
+        namespaced=False,
+    ),
+)
+"""What may lie in deploy/kubernetes/crds and rbac."""
+
 _ESTABLISHED_SECONDS = 30.0
 
 
@@ -28,55 +61,56 @@ def read_manifests(files: Iterable[Path]) -> list[Object]:
     return [item for file in files for item in _items(file)]
 
 
-async def bootstrap(api: KubeApi, manifests: list[Object]) -> None:
+async def bootstrap(client: KubeClient, manifests: list[Object]) -> None:
     """Apply the namespaces of the platform and `manifests`.
 
     Raises:
-        ClusterError: the API server refuses one of them; the message names it.
+        ClusterError: a kind is not in the table above, or a definition is not taken up.
+        KubeError: the API server refuses an object.
     """
-    namespaces = [_namespace(name) for name in (FLUX_NAMESPACE, SYSTEM_NAMESPACE)]
-    definitions = [each for each in manifests if each["kind"] == "CustomResourceDefinition"]
-    others = [each for each in manifests if each["kind"] != "CustomResourceDefinition"]
-    paths = Paths(api)
-    await asyncio.gather(*(_apply(api, paths, each) for each in namespaces + definitions))
-    await asyncio.gather(*(_established(api, each["metadata"]["name"]) for each in definitions))
-    # Namespaced objects may come in the same folder as their namespace, and cluster-scoped ones depend on nothing.
+    namespaces = [NAMESPACES.manifest(name) for name in (FLUX_NAMESPACE, SYSTEM_NAMESPACE)]
+    definitions = [each for each in manifests if each["kind"] == CUSTOM_RESOURCE_DEFINITIONS.kind]
+    others = [each for each in manifests if each["kind"] != CUSTOM_RESOURCE_DEFINITIONS.kind]
+    await asyncio.gather(*(_apply(client, each) for each in namespaces + definitions))
+    await asyncio.gather(*(_established(client, each["metadata"]["name"]) for each in definitions))
+    # A namespace may come in the same folder as what lies in it.
     for each in sorted(others, key=lambda item: "namespace" in item["metadata"]):
-        await _apply(api, paths, each)
+        await _apply(client, each)
 
 
-class Paths:
-    """Finds the URL path of an object from the API server's own discovery, asked once per API version."""
+def resource_of(item: Object) -> Resource:
+    """The resource of an object.
 
-    def __init__(self, api: KubeApi) -> None:
-        self._api = api
-        self._known: dict[str, dict[str, Any]] = {}
-
-    async def of(self, item: Object) -> str:
-        """The path of `item`.
-
-        Raises:
-            ClusterError: the API server does not know its kind.
-        """
-        version, kind, metadata = item["apiVersion"], item["kind"], item["metadata"]
-        prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        if version not in self._known:
-            self._known[version] = await self._api.get(prefix) or {"resources": []}
-        resources = self._known[version]["resources"]
-        found = next((each for each in resources if each["kind"] == kind and "/" not in each["name"]), None)
-        if found is None:
-            raise ClusterError(f"the API server knows no {kind} in {version} ({metadata['name']})")
-        scope = f"/namespaces/{metadata.get('namespace', 'default')}" if found["namespaced"] else ""
-        return f"{prefix}{scope}/{found['name']}/{metadata['name']}"
+    Raises:
+        ClusterError: its kind is not one that is set up here.
+    """
+    for resource in KINDS:
+        if (resource.api_version, resource.kind) == (item["apiVersion"], item["kind"]):
+            return resource
+    name = item["metadata"]["name"]
+    raise ClusterError(f"{item['kind']} {name} ({item['apiVersion']}): add this kind to KINDS in {__name__}")
 
 
-async def _apply(api: KubeApi, paths: Paths, item: Object) -> None:
-    await api.apply(await paths.of(item), item, _MANAGER)
+async def require_no_flux(client: KubeClient) -> None:
+    """Refuse a cluster that runs Flux itself: two controllers would undo each other's work.
+
+    Raises:
+        ClusterError: there is a kustomize-controller.
+    """
+    if await client.find(_DEPLOYMENTS, "kustomize-controller", FLUX_NAMESPACE):
+        raise ClusterError(
+            f"this cluster runs Flux ({FLUX_NAMESPACE}/kustomize-controller), which cannot reach a Git server on this "
+            "machine and would fight with ours: choose a cluster without Flux, or leave --cluster out"
+        )
 
 
-async def _established(api: KubeApi, name: str) -> None:
+async def _apply(client: KubeClient, item: Object) -> None:
+    await client.apply(resource_of(item), item, field_manager=_MANAGER, force=True)
+
+
+async def _established(client: KubeClient, name: str) -> None:
     deadline = time.monotonic() + _ESTABLISHED_SECONDS
-    while not _is_established(await api.get(f"{_DEFINITIONS}/{name}") or {}):
+    while not _is_established(await client.get(CUSTOM_RESOURCE_DEFINITIONS, name)):
         if time.monotonic() > deadline:
             raise ClusterError(f"the API server has not taken up {name} after {_ESTABLISHED_SECONDS:.0f} s")
         await asyncio.sleep(0.05)
@@ -85,10 +119,6 @@ async def _established(api: KubeApi, name: str) -> None:
 def _is_established(definition: Object) -> bool:
     conditions = definition.get("status", {}).get("conditions") or []  # null at first
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
-
-
-def _namespace(name: str) -> Object:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def _items(file: Path) -> Iterator[Object]:

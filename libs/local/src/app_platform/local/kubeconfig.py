@@ -3,12 +3,8 @@
 A kubeconfig of the user is only ever read, and only when a context is named.
 """
 
-import base64
 import os
-import ssl
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +13,6 @@ import yaml
 from app_platform.local.errors import ClusterError
 
 _FILE_FIELDS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-
-
-@dataclass(frozen=True)
-class Access:
-    """How to reach an API server: enough for a plain HTTP client."""
-
-    server: str
-    tls: ssl.SSLContext
-    token: str
 
 
 def local_kubeconfig(server: str, ca_file: Path, user: str, token: str) -> str:
@@ -59,22 +46,6 @@ def cut_out(context: str, environment: Mapping[str, str]) -> str:
     )
 
 
-def read_access(path: Path) -> Access:
-    """How to reach the API server of the current context.
-
-    Raises:
-        ClusterError: the user signs in in a way that is not understood here.
-    """
-    content = yaml.safe_load(path.read_text())
-    cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
-    if not {"token", "tokenFile", "client-certificate", "client-certificate-data"} & user.keys():
-        raise ClusterError(
-            f"{path} signs in with {', '.join(user) or 'nothing'}: a token or a client certificate is needed"
-        )
-    token = user.get("token") or (Path(user["tokenFile"]).read_text().strip() if "tokenFile" in user else "")
-    return Access(cluster["server"].rstrip("/"), _tls(cluster, user), token)
-
-
 def _merge(files: list[Path]) -> dict[str, dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {"contexts": {}, "clusters": {}, "users": {}}
     for file in files:
@@ -100,25 +71,3 @@ def _render(cluster: Mapping[str, Any], user: Mapping[str, Any], context: str, u
         "current-context": context,
     }
     return yaml.safe_dump(content, sort_keys=False)
-
-
-def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
-    authority = _decoded(cluster, "certificate-authority-data")
-    context = ssl.create_default_context(cafile=cluster.get("certificate-authority"), cadata=authority)
-    if "client-certificate" in user:
-        context.load_cert_chain(user["client-certificate"], user["client-key"])
-    elif certificate := _decoded(user, "client-certificate-data"):
-        _load_client(context, certificate, _decoded(user, "client-key-data") or "")
-    return context
-
-
-def _load_client(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    # Python's ssl reads client certificates from files only.
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(f"{certificate}\n{key}")
-        file.flush()
-        context.load_cert_chain(file.name)
-
-
-def _decoded(fields: Mapping[str, Any], key: str) -> str | None:
-    return base64.b64decode(fields[key]).decode() if key in fields else None

@@ -17,10 +17,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError
 from app_platform.local import ports as port_choice
-from app_platform.local.bootstrap import bootstrap, read_manifests
+from app_platform.local.bootstrap import bootstrap, read_manifests, require_no_flux
 from app_platform.local.envfile import read_env, write_env
-from app_platform.local.errors import ControlError, StateError
+from app_platform.local.errors import ClusterError, ControlError, StateError
 from app_platform.local.identities import (
     administrator,
     keep_signing_key,
@@ -29,8 +30,7 @@ from app_platform.local.identities import (
     token_file,
     write_private,
 )
-from app_platform.local.kubeapi import KubeApi
-from app_platform.local.kubeconfig import cut_out, local_kubeconfig, read_access
+from app_platform.local.kubeconfig import cut_out, local_kubeconfig
 from app_platform.local.options import SERVICES, Options, require_importable
 from app_platform.local.paths import StateDir, workspace_root
 from app_platform.local.programs import (
@@ -215,8 +215,14 @@ class Platform:
             *definitions,
             *sorted((ours / "rbac").glob("*.yaml")),
         ]
-        async with KubeApi(read_access(self.state.kubeconfig("admin"))) as api:
-            await bootstrap(api, read_manifests(files))
+        try:
+            config = ClusterConfig.load({"KUBECONFIG": str(self.state.kubeconfig("admin"))})
+            async with KubeClient(config, user_agent="app-platform-local") as client:
+                if self.options.cluster:
+                    await require_no_flux(client)
+                await bootstrap(client, read_manifests(files))
+        except (ConfigError, KubeError) as error:
+            raise ClusterError(f"the cluster cannot be prepared: {error}") from error
 
     @contextlib.contextmanager
     def _step(self, what: str) -> Iterator[None]:

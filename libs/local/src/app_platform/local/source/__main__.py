@@ -7,8 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from app_platform.local.kubeapi import KubeApi
-from app_platform.local.kubeconfig import read_access
+from app_platform.kube import ClusterConfig, KubeClient
 from app_platform.local.source.controller import Controller
 from app_platform.local.source.fetch import Fetcher
 
@@ -24,8 +23,8 @@ async def serve() -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    async with KubeApi(read_access(Path(os.environ["KUBECONFIG"]))) as api:
-        task = asyncio.create_task(Controller(api, fetcher).run())
+    async with KubeClient(ClusterConfig.load(), user_agent="source-controller") as client:
+        task = asyncio.create_task(Controller(client, fetcher).run())
         for sent in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sent, task.cancel)
         try:

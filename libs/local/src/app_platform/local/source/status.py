@@ -63,10 +63,9 @@ def wanted(item: Mapping[str, Any]) -> Wanted:
     )
 
 
-def trigger(item: Mapping[str, Any]) -> tuple[int, str, bool]:
-    """What makes a fetch due at once when it changes: generation, the requested time, suspension."""
-    metadata = item["metadata"]
-    return metadata.get("generation", 0), requested_at(item), bool(item["spec"].get("suspend"))
+def trigger(item: Mapping[str, Any]) -> tuple[int, str]:
+    """What makes a fetch due at once when it changes: the generation, which any change of the spec raises, and a wish."""
+    return item["metadata"].get("generation", 0), requested_at(item)
 
 
 def requested_at(item: Mapping[str, Any]) -> str:
