@@ -124,7 +124,7 @@ class KubeClient:
                 idempotent=True, sensitive=resource.sensitive,
             )  # fmt: skip
             answer = await self._transport.send(request)
-            items = [_without_copies(item, resource) for item in answer.get("items") or []]
+            items = [_complete(item, resource) for item in answer.get("items") or []]
             yield Page(items, answer["metadata"]["resourceVersion"])
             token = answer["metadata"].get("continue")
             if not token:
@@ -287,6 +287,11 @@ class KubeClient:
             idempotent=method != "POST" and content_type != _JSON_PATCH, sensitive=resource.sensitive,
         )  # fmt: skip
         return _without_copies(await self._transport.send(request), resource)
+
+
+def _complete(item: Object, resource: Resource) -> Object:
+    """An item of a list as if it had been read alone: the API server leaves apiVersion and kind out of items."""
+    return {"apiVersion": resource.api_version, "kind": resource.kind, **_without_copies(item, resource)}
 
 
 def _without_copies(obj: Object, resource: Resource) -> Object:

@@ -83,7 +83,8 @@ async def apply_conditions(
     Args:
         client: the client.
         resource: the kind of the object.
-        obj: the object as read; its uid makes sure that no namesake is written to.
+        obj: the object as read. If it was deleted since, nothing is made; if a namesake took its place, that one gets
+            the conditions, until its own turn comes (the API server checks no uid on `status`).
         conditions: made by `condition`.
         field_manager: the owner.
         fields: other top-level fields of the status.
@@ -92,7 +93,6 @@ async def apply_conditions(
         Whether anything was written.
 
     Raises:
-        Conflict: the object was replaced by a namesake.
         NotFound: it is gone.
     """
     wanted = {**(fields or {}), **({"conditions": list(conditions)} if conditions else {})}
@@ -100,7 +100,6 @@ async def apply_conditions(
         return False
     key = key_of(obj)
     body = resource.manifest(key.name, key.namespace or None, status=wanted)
-    body["metadata"]["uid"] = obj["metadata"]["uid"]
     await client.apply(
         resource, body, field_manager=field_manager, force=True, subresource="status", metadata_only=True
     )

@@ -80,6 +80,7 @@ class Transport:
         self._config, self._user_agent = config, user_agent
         self._slots = asyncio.Semaphore(concurrency)
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,7 +89,8 @@ class Transport:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections; running requests fail."""
+        """Close all connections for good; running and later requests fail."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -136,15 +138,11 @@ class Transport:
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence)
         async with self._open(request, limits, renew=False) as response:
-            rest = b""
-            async for chunk in response.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
-                if len(rest) > _LONGEST_LINE:
-                    raise Unavailable(
-                        f"{request.method} {request.path}: one event is over {_LONGEST_LINE} bytes"
-                    )
-                for line in lines:
+            try:
+                async for line in _lines(response.content, request):
                     yield orjson.loads(line)
+            finally:
+                _hang_up(response)
 
     @asynccontextmanager
     async def _open(
@@ -189,6 +187,8 @@ class Transport:
         return headers
 
     def _opened(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise Unavailable("this client is closed", reason="Closed")
         if self._session is None:
             tls: Any = self._config.ssl_context or True
             # No limit here: each watch holds a connection of its own, requests are limited by `_slots`.
@@ -202,3 +202,20 @@ async def _refusal(response: aiohttp.ClientResponse, request: Request) -> KubeEr
     return translate(
         response.status, body, sensitive=request.sensitive, retry_after=response.headers.get("Retry-After")
     )
+
+
+async def _lines(content: aiohttp.StreamReader, request: Request) -> AsyncIterator[bytes]:
+    # Not readline(), which stops at lines of 128 KiB.
+    rest = b""
+    async for chunk in content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            raise Unavailable(f"{request.method} {request.path}: one event is over {_LONGEST_LINE} bytes")
+        for line in lines:
+            yield line
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """End a stream that we no longer want at once: a polite farewell in TLS would outlive the task that asked for it."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
