@@ -72,7 +72,8 @@ _REGISTRATION_RULES: Final[list[JsonValue]] = [
         "metadata.name may not end in '-platform': that ending is kept for platform namespaces; choose another name",
     ),
     _rule(
-        "!has(self.spec.namespaces) || self.spec.namespaces.all(n, n.startsWith(self.metadata.name + '-'))",
+        # The prefix is made once, in a list of one: inside the loop its cost would exceed Kubernetes' budget.
+        "!has(self.spec.namespaces) || [self.metadata.name + '-'].all(p, self.spec.namespaces.all(n, n.startsWith(p)))",
         "every entry of spec.namespaces must start with the app's name and a dash, for instance '<app>-prod'",
     ),
 ]

@@ -41,12 +41,12 @@ class KubernetesCluster:
     async def observe(self, app: str, wanted: Sequence[str]) -> Observed:
         """See ``Cluster.observe``."""
         home = names.platform_namespace(app)
-        namespaces, managed, oidc, delivered = await asyncio.gather(
-            self._namespaces(app, wanted),
-            self._managed(app),
-            self._oidc_secrets(app, home),
-            self._delivered_to(home),
+        namespaces, managed, delivered = await asyncio.gather(
+            self._namespaces(app, wanted), self._managed(app), self._delivered_to(home)
         )
+        # Before the platform namespace is made and bound, this service may not look there, and nothing is there.
+        bound = any(m["metadata"]["namespace"] == home and m["kind"] == "Role" for m in managed)
+        oidc = await self._oidc_secrets(app, home) if bound else frozenset[str]()
         return Observed(namespaces, managed, oidc, delivered)
 
     async def create_namespace(self, manifest: Manifest) -> None:

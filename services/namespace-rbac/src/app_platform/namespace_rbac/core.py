@@ -137,10 +137,10 @@ def _owner(view: NamespaceView) -> str | None:
 
 
 def _objects(registration: Registration, observed: Observed, owned: Sequence[str]) -> list[Manifest]:
-    objects: list[Manifest] = []
+    objects: list[Manifest] = [*manifests.in_platform_namespace(registration, owned, observed.oidc_secrets)]
     for name in owned:
         objects += manifests.in_app_namespace(registration, name)
-    return objects + manifests.in_platform_namespace(registration, owned, observed.oidc_secrets)
+    return objects
 
 
 def _released(registration: Registration, observed: Observed) -> list[Manifest]:

@@ -13,6 +13,8 @@ from app_platform.contracts import Access, Registration, names
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _MAX_SLUG: Final = 40
+SERVICES: Final = ("namespace-rbac", "watcher", "secrets-encryptor", "git-committer")
+"""Services with rights in platform namespaces, this one first: it can only grant there what it has itself."""
 
 Object = dict[str, Any]
 
@@ -59,7 +61,7 @@ def flux_binding(app: str, name: str) -> Object:
 def in_platform_namespace(
     registration: Registration, owned: Iterable[str], oidc_secrets: Iterable[str]
 ) -> list[Object]:
-    """The ServiceAccount that Flux runs as, and what ``secret-reader`` of each app namespace may read."""
+    """Our services' bindings, the ServiceAccount that Flux runs as, and what ``secret-reader`` may read."""
     app, home = registration.name, registration.platform_namespace
     readers = [
         {"kind": "ServiceAccount", "name": names.SECRET_READER, "namespace": ns} for ns in sorted(owned)
@@ -69,7 +71,15 @@ def in_platform_namespace(
     account["automountServiceAccountToken"] = False
     role = _named(app, home, f"{_RBAC}/v1", "Role", names.SECRET_READER)
     role["rules"] = _secret_reader_rules(sorted(oidc_secrets))
-    return [account, role, _binding(app, home, names.SECRET_READER, ("Role", names.SECRET_READER), readers)]
+    reading = _binding(app, home, names.SECRET_READER, ("Role", names.SECRET_READER), readers)
+    return [*(_service_binding(app, home, service) for service in SERVICES), account, role, reading]
+
+
+def _service_binding(app: str, home: str, service: str) -> Object:
+    """A service's rights in this platform namespace; none of them has any right on Secrets cluster-wide."""
+    name = f"app-platform-service-{service}"
+    subject = {"kind": "ServiceAccount", "name": service, "namespace": names.SYSTEM_NAMESPACE}
+    return _binding(app, home, name, ("ClusterRole", name), [subject])
 
 
 def _secret_reader_rules(secrets: list[str]) -> list[dict[str, list[str]]]:

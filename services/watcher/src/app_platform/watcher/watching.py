@@ -10,8 +10,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from app_platform.contracts import names
 from app_platform.kube import SECRETS, Change, Informer, KubeClient, Resource, Scope, Selector
@@ -31,6 +32,12 @@ _FLUX: Final = (
 _LOOK_SECONDS: Final = 3.0
 
 
+@dataclass(frozen=True)
+class _SecretWatch:
+    informer: Informer[bool]
+    task: asyncio.Task[NoReturn]
+
+
 class Watching:
     """All watches of this replica.
 
@@ -46,7 +53,7 @@ class Watching:
         self._apps = apps
         self._history = history
         self._settings = settings
-        self._secrets: dict[str, asyncio.Task[None]] = {}
+        self._secrets: dict[str, _SecretWatch] = {}
         self._registrations = Informer(client, Scope(REGISTRATIONS, metadata_only=True), _deletion_asked)
         self.outbox = Outbox(history.events)
 
@@ -90,11 +97,11 @@ class Watching:
             elif due != told:
                 self._tell_all(due)
             incarnation, told = present, due
-            self._follow_ours()
+            self._restart_ended()
 
     async def close(self) -> None:
         """End the watches on Secrets."""
-        tasks = list(self._secrets.values())
+        tasks = [watch.task for watch in self._secrets.values()]
         self._secrets.clear()
         for task in tasks:
             task.cancel()
@@ -119,29 +126,43 @@ class Watching:
         if told or self._apps.is_ours(seen.name):
             self.outbox.put(core.registration_event(seen))
         self._follow_ours()
+        self._look_again(seen.name)
 
     def _follow_ours(self) -> None:
         ours = set(self._apps.ours)
-        for app, task in list(self._secrets.items()):
-            if task.done():
-                _LOG.error(
-                    "the watch on the secrets of %s ended, it is started again",
-                    app,
-                    exc_info=task.exception(),
-                )
-                del self._secrets[app]
         for app in self._secrets.keys() - ours:
-            self._secrets.pop(app).cancel()
+            self._end(app)
         for app in ours - self._secrets.keys():
-            self._secrets[app] = asyncio.create_task(self._watch_secrets(app), name=f"secrets of {app}")
+            self._secrets[app] = self._begin(app)
 
-    async def _watch_secrets(self, app: str) -> None:
+    def _look_again(self, app: str) -> None:
+        """Start a watch anew that has seen nothing yet: it may have been refused, and now have the right to watch."""
+        watch = self._secrets.get(app)
+        if watch is not None and not watch.informer.synced.is_set():
+            self._end(app)
+            self._secrets[app] = self._begin(app)
+
+    def _restart_ended(self) -> None:
+        for app, watch in list(self._secrets.items()):
+            if watch.task.done():
+                _LOG.error(
+                    "the watch on the secrets of %s ended: it starts anew",
+                    app,
+                    exc_info=watch.task.exception(),
+                )
+                self._secrets[app] = self._begin(app)
+
+    def _end(self, app: str) -> None:
+        self._secrets.pop(app).task.cancel()
+
+    def _begin(self, app: str) -> "_SecretWatch":
         async def tell(change: Change[bool]) -> None:
             deleted = change.type == "deleted" or change.value
             self.outbox.put(core.intent_event(app, _seen(change, deleted=deleted)))
 
         scope = Scope(SECRETS, names.platform_namespace(app), _INTENTS, metadata_only=True)
-        await Informer(self._client, scope, _deletion_asked).run(tell)
+        informer = Informer(self._client, scope, _deletion_asked)
+        return _SecretWatch(informer, asyncio.create_task(informer.run(tell), name=f"secrets of {app}"))
 
     def _on_flux(self, kind: str) -> Callable[[Change[dict[str, str]]], Awaitable[None]]:
         async def tell(change: Change[dict[str, str]]) -> None:

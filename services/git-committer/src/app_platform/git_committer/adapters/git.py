@@ -100,7 +100,7 @@ class Clone:
         async with self._one_at_a_time:
             await self._git("update-ref", "-d", _NEXT_REF)
             await self._git(
-                "fast-import", "--quiet", "--force", stdin=_import(self._author, parent, changes, message)
+                "fast-import", "--quiet", "--date-format=now", "--force", stdin=_import(self._author, parent, changes, message)
             )
             sha = (await self._git("rev-parse", _NEXT_REF)).decode().strip()
             await self._push(sha, parent)
