@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app_platform.local import ControlError
+from app_platform.local import ControlError, NotReadyError
 from app_platform.local.paths import StateDir
 from app_platform.local.supervise import Child, Control
 from support.platform import eventually
@@ -129,6 +130,14 @@ def test_a_program_that_is_not_there_is_tried_again_and_said(control: Control, s
     control.start("ghost")
     eventually(lambda: control.status()["ghost"].restarts >= 1, "a second try")
     assert "ghost cannot be started: " in state.supervisor_log.read_text()
+
+
+def test_waiting_for_a_child_that_keeps_dying_ends_early_with_its_last_words(control: Control) -> None:
+    never = "http://127.0.0.1:1/readyz"
+    control.load([replace(child("broken", "raise SystemExit('no such setting')"), ready=never)])
+    control.start("broken")
+    with pytest.raises(NotReadyError, match=r"broken: \w+, \d+ restarts; no such setting"):
+        control.wait_ready(["broken"], 600)
 
 
 def test_a_second_supervisor_of_the_same_directory_gives_way(control: Control, state: StateDir) -> None:

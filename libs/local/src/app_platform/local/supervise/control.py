@@ -12,6 +12,8 @@ from app_platform.local.supervise.child import Child, ChildStatus
 
 _ANSWER_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_HOPELESS_RESTARTS = 6  # some 12 s of trying
+_LONGEST_LINE = 300
 
 
 class Control:
@@ -64,20 +66,27 @@ class Control:
         """Wait until all of `names` are ready.
 
         Raises:
-            NotReadyError: after `timeout` seconds, naming those that are not, their state and where their logs are.
+            NotReadyError: after `timeout` seconds, or earlier when one of them keeps dying; the message names those that
+                are not ready, their state and the last line of each one's log.
         """
         deadline = time.monotonic() + timeout
+        before = {name: status.restarts for name, status in self.status().items()}
         while missing := self._not_ready(names):
-            if time.monotonic() > deadline:
-                listed = ", ".join(f"{name} ({state})" for name, state in missing.items())
-                raise NotReadyError(
-                    f"not ready after {timeout:.0f} s: {listed}. Their logs are in {self._state.logs}"
-                )
+            hopeless = [each for each in missing if each.restarts - before[each.name] >= _HOPELESS_RESTARTS]
+            if hopeless or time.monotonic() > deadline:
+                listed = "\n".join(self._describe(each) for each in hopeless or missing)
+                raise NotReadyError(f"not ready:\n{listed}\nThe logs are in {self._state.logs}")
             time.sleep(_POLL_SECONDS)
 
-    def _not_ready(self, names: Collection[str]) -> dict[str, str]:
+    def _not_ready(self, names: Collection[str]) -> list[ChildStatus]:
         status = self.status()
-        return {name: status[name].state for name in names if status[name].state != "ready"}
+        return [status[name] for name in names if status[name].state != "ready"]
+
+    def _describe(self, child: ChildStatus) -> str:
+        log = self._state.log(child.name)
+        lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+        last = next((line for line in reversed(lines) if line.strip()), "nothing in its log")
+        return f"  {child.name}: {child.state}, {child.restarts} restarts; {last[:_LONGEST_LINE]}"
 
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         try:
