@@ -30,6 +30,7 @@ PORTS = (
 )
 
 GIT_OWNER = "apps"
+_SERVICE_STOP_SECONDS = 25.0  # services finish what is in hand, for at most 20 s
 _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -202,7 +203,10 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
             **(forge_env(site) if service.forge else {}),
             **service.env,
         )
-        yield Child(name, (sys.executable, "-m", service.module), env, f"{health}/readyz", tier=CONTROLLERS)
+        command = (sys.executable, "-m", service.module)
+        yield Child(
+            name, command, env, f"{health}/readyz", tier=CONTROLLERS, stop_seconds=_SERVICE_STOP_SECONDS
+        )
 
 
 def forge_env(site: Site) -> dict[str, str]:
