@@ -120,8 +120,17 @@ class Platform:
             self._daemon = None
 
     def reset(self) -> None:
-        """`down`, and forget all data, ports and tokens."""
+        """`down`, and forget all data, ports and tokens.
+
+        Raises:
+            StateError: the directory holds something, but not a platform: it is not ours to remove.
+        """
         self.down()
+        root = self.state.root
+        if root.exists() and any(root.iterdir()) and not self.state.options_file.exists():
+            raise StateError(
+                f"{root} does not look like the state of a platform: remove it yourself if it is"
+            )
         shutil.rmtree(self.state.root, ignore_errors=True)
 
     def _wait_unlocked(self) -> None:
