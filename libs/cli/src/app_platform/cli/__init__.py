@@ -1,0 +1,1 @@
+"""The ``app-platform`` command: what happened, what was given up, and giving it to a service again."""

@@ -54,7 +54,9 @@ class Registrations:
         body = {"metadata": {"name": registration.name}, "status": written}
         manager = f"{self._service}-{verdict.type}"
         try:
-            await self._client.apply(REGISTRATIONS, body, field_manager=manager, force=True, subresource="status")
+            await self._client.apply(
+                REGISTRATIONS, body, field_manager=manager, force=True, subresource="status"
+            )
         except NotFound:
             # It was deleted meanwhile; there is nobody left to tell.
             return
@@ -73,6 +75,8 @@ class Registrations:
         # Server-side apply treats finalizers as a set with an owner for each; the uid keeps it from making a new object.
         body = {"metadata": {"name": registration.name, "uid": registration.uid, "finalizers": finalizers}}
         try:
-            await self._client.apply(REGISTRATIONS, body, field_manager=f"{self._service}-finalizer", force=True)
+            await self._client.apply(
+                REGISTRATIONS, body, field_manager=f"{self._service}-finalizer", force=True
+            )
         except (Conflict, NotFound):
             return

@@ -71,7 +71,7 @@ async def connected(settings: RuntimeSettings, name: str, *, wait: bool = True) 
 async def _connect(settings: RuntimeSettings, name: str, *, wait: bool) -> Client:
     options = _options(settings, name)
     if not wait:
-        return await nats.connect(**{**options, "allow_reconnect": False, "connect_timeout": 3})
+        return await nats.connect(**{**options, "allow_reconnect": False, "max_reconnect_attempts": 0, "connect_timeout": 3})
     while True:
         try:
             return await nats.connect(**options)
