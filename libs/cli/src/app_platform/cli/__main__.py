@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from app_platform.cli import connect, render
+from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import History, Query, Recorded
 
 app: Final = typer.Typer(
@@ -48,7 +49,7 @@ def _console() -> Console:
     "list",
     help="Events, oldest first.\n\nExample: app-platform events list --app my-app --name database --since 1h",
 )
-def list_events(  # noqa: D103 - the help text says it
+def list_events(
     app_name: AppOption = None,
     kind: KindOption = None,
     name: NameOption = None,
@@ -74,7 +75,7 @@ def _print_events(found: list[Recorded], output: Output) -> None:
 @events.command(
     "show", help="One event in full, by its number from the list.\n\nExample: app-platform events show 42"
 )
-def show_event(sequence: Annotated[int, typer.Argument(help="SEQ of the event.")]) -> None:  # noqa: D103 - as above
+def show_event(sequence: Annotated[int, typer.Argument(help="SEQ of the event.")]) -> None:
     recorded = connect.run(lambda history: history.event_at(sequence))
     Console(width=None).print_json(render.line(render.event_json(recorded)))
 
@@ -82,7 +83,7 @@ def show_event(sequence: Annotated[int, typer.Argument(help="SEQ of the event.")
 @events.command(
     "tail", help="Events as they happen, until Ctrl-C.\n\nExample: app-platform events tail --app my-app"
 )
-def tail_events(  # noqa: D103 - as above
+def tail_events(
     app_name: AppOption = None,
     kind: KindOption = None,
     name: NameOption = None,
@@ -102,10 +103,10 @@ def tail_events(  # noqa: D103 - as above
 
 
 @dead_letters.command("list", help="What was given up and why, oldest first.")
-def list_letters(  # noqa: D103 - as above
+def list_letters(
     service: ServiceOption = None, app_name: AppOption = None, output: OutputOption = Output.TABLE
 ) -> None:
-    async def collect(history: History) -> list[tuple[int, render.DeadLetter]]:
+    async def collect(history: History) -> list[tuple[int, DeadLetter]]:
         return [found async for found in history.dead_letters(service, app_name)]
 
     found = connect.run(collect)
@@ -129,7 +130,7 @@ def show_letter(
 
 
 @dead_letters.command("redrive", help="Give events to their services again and take the letters away.")
-def redrive(  # noqa: D103 - as above
+def redrive(
     positions: Annotated[
         list[int] | None, typer.Argument(metavar="[ID]...", help="IDs of dead letters.")
     ] = None,
@@ -155,7 +156,7 @@ def redrive(  # noqa: D103 - as above
     help="Deliver recorded events to one service again. Handlers look at the present state, so when nothing is amiss "
     "nothing changes.\n\nExample: app-platform replay --service git-committer --app my-app --since 1d",
 )
-def replay(  # noqa: D103 - as above
+def replay(
     service: Annotated[str, typer.Option("--service", help="The service that gets them: git-committer, …")],
     app_name: AppOption = None,
     since: SinceOption = None,

@@ -1,6 +1,7 @@
 """Opens the event history for a command, with errors that say what to set."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -32,6 +33,9 @@ def run(command: Callable[[History], Awaitable[T]]) -> T:
     if "NATS_URL" in os.environ:
         os.environ.setdefault("APP_PLATFORM_NATS_URL", os.environ["NATS_URL"])
 
+    # What the client tries on the way is no news; the end of it is told below.
+    logging.getLogger("app_platform").setLevel(logging.CRITICAL)
+
     async def opened() -> T:
         async with history() as found:
             return await command(found)
@@ -46,7 +50,7 @@ def run(command: Callable[[History], Awaitable[T]]) -> T:
         if type(error).__module__.split(".")[0] != "nats" and not isinstance(error, OSError):
             raise
         _fail(
-            f"NATS at {os.environ.get('APP_PLATFORM_NATS_URL')} does not serve the events: {error or type(error).__name__}"
+            f"NATS at {os.environ.get('APP_PLATFORM_NATS_URL')} does not serve the events: {error!s} ({type(error).__name__})"
         )
     raise typer.Exit(1)
 

@@ -27,21 +27,22 @@ _SHORT_SHA: Final = 12
 
 def summary(event: Event) -> str:
     """What an event tells, in a few words; never more than names, as it holds nothing else."""
+    text = event.resync
     match event:
         case SecretEncrypted():
-            return f"keys {', '.join(event.keys)} → {', '.join(f.path.split('/')[1] for f in event.files)}"
+            text = f"keys {', '.join(event.keys)} → {', '.join(f.path.split('/')[1] for f in event.files)}"
         case CommitPushed():
             told = [v.name for v in event.intents] + [f"-{r.name}" for r in event.removed]
-            return f"{event.sha[:_SHORT_SHA]}: {_some(told)} ({len(event.paths)} files)"
+            text = f"{event.sha[:_SHORT_SHA]}: {_some(told)} ({len(event.paths)} files)"
         case CommitFailed():
-            return f"{_some([v.name for v in event.intents])}: {event.reason}"
+            text = f"{_some([v.name for v in event.intents])}: {event.reason}"
         case FluxObjectChanged():
-            return f"{event.object_kind} Ready={event.ready} {event.reason} {event.revision}".strip()
+            text = f"{event.object_kind} Ready={event.ready} {event.reason} {event.revision}".strip()
         case NamespacesReady():
-            return _some(event.namespaces)
+            text = _some(event.namespaces)
         case RepositoryReady():
-            return f"{event.head_sha[:_SHORT_SHA]}: {len(event.files)} files"
-    return event.resync
+            text = f"{event.head_sha[:_SHORT_SHA]}: {len(event.files)} files"
+    return text
 
 
 def _some(items: Sequence[str], shown: int = 5) -> str:

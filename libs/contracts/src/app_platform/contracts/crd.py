@@ -1,7 +1,7 @@
 """The CustomResourceDefinition of AppPlatformRegistration, made from the pydantic models.
 
 Guarantees: structural (Kubernetes ``apiextensions.k8s.io/v1``): no ``$ref``, ``anyOf`` or ``title`` is left, every object
-has its properties listed. Leaves out: writing it to a file; ``libs/contracts/generate.py`` does that.
+has its properties listed. Leaves out: writing it to a file; ``scripts/generate.py`` does that.
 """
 
 from typing import Any, Final

@@ -1,13 +1,12 @@
-"""A small Kubernetes client on raw objects: server-side apply, informers, membership, conditions.
+"""A small Kubernetes client on raw objects: server-side apply, informers, membership.
 
     async with KubeClient(ClusterConfig.load()) as client:
         await client.apply(NAMESPACES, NAMESPACES.manifest("a"), field_manager="me")
 
-Knows nothing of the App Platform's own kinds.
+Knows nothing of the App Platform's own kinds, but for `registrations`, by which every service reads and reports on one.
 """
 
 from app_platform.kube.client import EVERYTHING, KubeClient, Page, Selector
-from app_platform.kube.conditions import ConditionStatus, apply_conditions, condition, find, is_true
 from app_platform.kube.config import ClusterConfig, ConfigError
 from app_platform.kube.errors import (
     AlreadyExists,
@@ -62,7 +61,6 @@ __all__ = [
     "Change",
     "ChangeType",
     "ClusterConfig",
-    "ConditionStatus",
     "ConfigError",
     "Conflict",
     "Forbidden",
@@ -83,10 +81,6 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
-    "apply_conditions",
-    "condition",
-    "find",
-    "is_true",
     "key_of",
     "share",
 ]

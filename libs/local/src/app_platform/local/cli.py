@@ -1,4 +1,4 @@
-"""The command line: `python -m app_platform.local up|down|reset|status|logs|start|stop|restart|kill|tool`.
+"""The command line: `python -m app_platform.local up|down|reset|demo|status|logs|start|stop|restart|kill|tool`.
 
 Errors of the platform are printed as they are, and end with code 1.
 """
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from app_platform.local.demo import Report, demonstrate
 from app_platform.local.errors import LocalError
 from app_platform.local.options import SERVICES, Options
 from app_platform.local.platform import Platform
@@ -37,6 +38,13 @@ def up(arguments: argparse.Namespace) -> None:
         fsync=not arguments.unsafe_no_fsync,
     )
     Platform(arguments.state_dir, options, report=_reporter()).up()
+
+
+def demo(arguments: argparse.Namespace) -> None:
+    """Start the platform, then do the main job on it, checking every step."""
+    platform = Platform(arguments.state_dir, Options(replicas=arguments.replicas), report=_reporter())
+    platform.up()
+    demonstrate(platform, Report(sys.stdout))
 
 
 def down(arguments: argparse.Namespace) -> None:
@@ -102,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_up_options(add("up", up, "start what does not run yet; returns when all is ready"))
     add("down", down, "end everything, keep the data")
     add("reset", reset, "end everything and forget the data")
+    demo_parser = add("demo", demo, "start the platform and do the main job on it, checking every step")
+    demo_parser.add_argument("--replicas", type=int, default=1, help="processes per service")
     add("status", status, "one line per process")
     logs_parser = add("logs", logs, "print the end of the logs")
     logs_parser.add_argument("name", nargs="?", help="a process, or `supervisor`; all if left out")

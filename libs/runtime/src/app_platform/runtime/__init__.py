@@ -14,6 +14,7 @@ from app_platform.runtime.outcomes import (
     Outcome,
     Reject,
     Retry,
+    resync_mark,
 )
 from app_platform.runtime.publish import EventSink, PublishError
 from app_platform.runtime.service import Runtime, Service, run, serve
@@ -36,6 +37,7 @@ __all__ = [
     "Service",
     "SettingsError",
     "load",
+    "resync_mark",
     "run",
     "serve",
 ]

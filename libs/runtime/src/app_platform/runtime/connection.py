@@ -18,6 +18,13 @@ from app_platform.runtime.settings import RuntimeSettings
 _LOG: Final = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 1.0
 _FOREVER: Final = -1
+_ONCE: Final = {
+    "allow_reconnect": False,
+    "max_reconnect_attempts": 1,
+    "reconnect_time_wait": 0.2,
+    "connect_timeout": 3,
+}
+"""For a command, whose user waits. Not 0 attempts: nats-py takes that for no limit."""
 
 
 async def _on_error(error: Exception) -> None:
@@ -25,7 +32,8 @@ async def _on_error(error: Exception) -> None:
 
 
 async def _on_disconnect() -> None:
-    _LOG.warning("nats: connection lost")
+    # Also told when we close it ourselves; a real loss is an error that ``_on_error`` tells too.
+    _LOG.info("nats: disconnected")
 
 
 async def _on_reconnect() -> None:
@@ -71,7 +79,7 @@ async def connected(settings: RuntimeSettings, name: str, *, wait: bool = True) 
 async def _connect(settings: RuntimeSettings, name: str, *, wait: bool) -> Client:
     options = _options(settings, name)
     if not wait:
-        return await nats.connect(**{**options, "allow_reconnect": False, "max_reconnect_attempts": 0, "connect_timeout": 3})
+        return await nats.connect(**{**options, **_ONCE})
     while True:
         try:
             return await nats.connect(**options)

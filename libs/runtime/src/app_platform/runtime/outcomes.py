@@ -44,6 +44,12 @@ Outcome = Done | Retry | Reject
 Batch = Sequence[Event]
 """Events of one app that were waiting for the same handler; at least one."""
 
+
+def resync_mark(batch: Batch) -> str:
+    """The mark of the latest forced resync in a batch, to be passed on; empty when there is none."""
+    return next((event.resync for event in reversed(batch) if event.resync), "")
+
+
 Handler = Callable[[P, Batch], Awaitable[Outcome]]
 HandlerTable = Mapping[type[Event], Handler[P]]
 GaveUp = Callable[[P, Batch, str], Awaitable[None]]

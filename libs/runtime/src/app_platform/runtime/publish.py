@@ -81,8 +81,12 @@ class Publisher:
         data = encode_data(event)
         if len(data) <= self._settings.max_inline_bytes:
             return None
-        bucket = await self._js.object_store(streams.EVENT_DATA)
-        await bucket.put(event.id, data)
+        try:
+            await (await self._js.object_store(streams.EVENT_DATA)).put(event.id, data)
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise PublishError(
+                f"NATS did not store the data of {event.id!r}: {type(error).__name__}"
+            ) from error
         return event.id
 
     async def _send(

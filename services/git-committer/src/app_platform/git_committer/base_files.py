@@ -53,8 +53,8 @@ Please do not push here: your manifests belong into your own repository, and wha
 
 ## Work with secrets
 
-Create, change and delete them in the dashboard under **Secrets**, or with `kubectl` as a Secret in namespace
-`{platform}`:
+Create, change and delete them in the dashboard under **Secrets**, or as a Secret in namespace `{platform}` with
+`kubectl create` or `kubectl apply --server-side` (plain `kubectl apply` would keep a copy of the values in an annotation):
 
 ```yaml
 apiVersion: v1

@@ -65,10 +65,28 @@ def plan(
         files = [f for f in event.files if _namespace_of(f.path) in allowed]
         writes |= {f.path: f.content for f in files if head.tree.get(f.path) != names.blob_id(f.content)}
         deletes += sorted(set(by_secret.get(name, ())) - {f.path for f in files})
+    touched = {parsed[1] for path in [*writes, *deletes] if (parsed := names.parse_secret_path(path))}
+    # One that was committed before and needs nothing now keeps the commit it names.
+    told = [e.intent for name, e in current.items() if name in touched or not truth[name].committed]
     return CommitPlan(
         Changes(writes, sorted(deletes)),
-        tuple(e.intent for e in current.values()),
+        tuple(told),
         tuple(RemovedIntent(name=e.name, uid=e.uid) for e in gone.values()),
+    )
+
+
+def overtaken(
+    events: Iterable[Event], before: Mapping[str, IntentState], now: Mapping[str, IntentState]
+) -> bool:
+    """Whether an event that counted before a commit speaks of the past after it.
+
+    Then somebody may have found nothing to do just before that commit, and what it wrote must be looked at again: a
+    decision that changes nothing moves no head, so no compare-and-swap guards it.
+    """
+    return any(
+        (isinstance(e, SecretEncrypted) and _is_latest(e, before) and not _is_latest(e, now))
+        or (isinstance(e, SecretRemoved) and _is_gone(e, before) and not _is_gone(e, now))
+        for e in events
     )
 
 
@@ -108,9 +126,10 @@ def _paths_by_secret(tree: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def plan_base(files: Mapping[str, str], head: Head, allowed: Sequence[str]) -> Changes:
-    """What to change so that the base files are right and nothing is left for namespaces the app gave up.
+    """What to change so that the base files are right, and nothing lies under ``secrets/`` that is no secret of the app.
 
-    Files for a namespace in which Flux has no rights any more would stop it from applying all the others.
+    A file for a namespace in which Flux has no rights any more, or that is no Secret at all, would stop Flux from applying
+    all the others.
     """
     writes = {
         path: content for path, content in files.items() if head.tree.get(path) != names.blob_id(content)

@@ -15,7 +15,6 @@ from app_platform.contracts import (
     CommitPushed,
     ConditionType,
     EncryptionKeyReady,
-    Event,
     FluxObjectChanged,
     IntentVersion,
     Registration,
@@ -38,7 +37,7 @@ from app_platform.git_committer.ports import (
     Repository,
     RepositoryMissing,
 )
-from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Reject, Retry
+from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Reject, Retry, resync_mark
 from app_platform.runtime.telemetry import trace_id
 
 _LOG: Final = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ async def key_ready(ports: Ports, events: Batch) -> Outcome:
         repository, head = await _repository(ports, registration, event)
     except ForgeError as error:
         return await _repository_failed(ports, registration, error)
-    await ports.events.publish(_repository_ready(registration, repository, head, event))
+    await ports.events.publish(_repository_ready(registration, repository, head, resync_mark(events)))
     await _report_repository(ports, registration, repository, head)
     return Done()
 
@@ -118,12 +117,12 @@ async def _report_repository(
 
 
 def _repository_ready(
-    registration: Registration, repository: Repository, head: Head, cause: Event
+    registration: Registration, repository: Repository, head: Head, resync: str
 ) -> RepositoryReady:
     return RepositoryReady(
         app=registration.name,
         name=registration.name,
-        resync=cause.resync,
+        resync=resync,
         uid=registration.uid,
         generation=registration.generation,
         url=repository.url,
@@ -167,7 +166,16 @@ async def _commit_once(ports: Ports, registration: Registration, events: Batch) 
         await ports.events.publish(_pushed(app, sha, decided))
     if decided.changes:
         await ports.sync.fetch_now(app)
+        after = core.after(head, sha, decided.changes)
+        if core.overtaken(events, truth, await ports.cluster.intents(app)):
+            # The encryptor compares every intent with what is there now, and tells what differs.
+            await ports.events.publish(_look_again(registration, after))
     return Done()
+
+
+def _look_again(registration: Registration, head: Head) -> RepositoryReady:
+    known = registration.status.repository
+    return _repository_ready(registration, Repository(registration.name, known.url, known.branch), head, "")
 
 
 def _pushed(app: str, sha: str, decided: core.CommitPlan) -> CommitPushed:
@@ -207,13 +215,21 @@ async def registration_deleted(ports: Ports, events: Batch) -> Outcome:
 
 async def gave_up(ports: Ports, events: Batch, reason: str) -> None:
     """Let the encryptor show on the intents, or show on the registration, why nothing was committed."""
-    encrypted = [e.intent for e in events if isinstance(e, SecretEncrypted)]
-    if encrypted:
-        await ports.events.publish(_failed(events[0].app, encrypted, reason))
+    concerned = [_version(e) for e in events if isinstance(e, SecretEncrypted | SecretRemoved)]
+    if concerned:
+        await ports.events.publish(_failed(events[0].app, concerned, reason))
         return
     registration = await ports.registrations.get(events[0].app)
     if registration is not None and not registration.deleting and isinstance(events[0], EncryptionKeyReady):
         await _repository_failed(ports, registration, ForgeError(reason))
+
+
+def _version(event: SecretEncrypted | SecretRemoved) -> IntentVersion:
+    if isinstance(event, SecretEncrypted):
+        return event.intent
+    return IntentVersion(
+        name=event.name, uid=event.uid, resource_version=event.resource_version, fingerprint=""
+    )
 
 
 def _failed(app: str, intents: list[IntentVersion], reason: str) -> CommitFailed:

@@ -88,11 +88,13 @@ class IntentState:
 
     Attributes:
         fingerprint: Of its latest content, as the encryptor marked it.
+        committed: Whether it says already that the repository holds that content.
     """
 
     uid: str
     fingerprint: str
     deleting: bool
+    committed: bool = False
 
 
 class Forge(Protocol):

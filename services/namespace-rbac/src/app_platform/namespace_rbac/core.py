@@ -8,13 +8,14 @@ Leaves out: writing, which the handlers do in the order of the plan.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from app_platform.contracts import ConditionType, Registration, Verdict, names
 from app_platform.namespace_rbac import manifests
 from app_platform.namespace_rbac.ports import Manifest, NamespaceView, Observed
 
-_OTHER_PARTS = (ConditionType.ENCRYPTION_KEY, ConditionType.REPOSITORY, ConditionType.SYNC)
+FINALIZER: Final = names.finalizer("namespace-rbac")
+_OTHER_PARTS: Final = (ConditionType.ENCRYPTION_KEY, ConditionType.REPOSITORY, ConditionType.SYNC)
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,14 @@ def plan(registration: Registration, observed: Observed) -> Plan:
     )
 
 
-def plan_removal(app: str, observed: Observed) -> Plan:
-    """What remains to be removed of a registration that is being deleted: bindings go, namespaces and content stay."""
+def plan_removal(app: str, observed: Observed, *, last: bool) -> Plan:
+    """What remains to be removed of a registration that is being deleted: bindings go, namespaces and content stay.
+
+    Args:
+        app: Its name.
+        observed: What is there now.
+        last: Whether all other services have cleaned up; until then they need their rights in the platform namespace.
+    """
     marks = [
         manifests.released(app, view.name)
         for view in observed.namespaces.values()
@@ -89,7 +96,13 @@ def plan_removal(app: str, observed: Observed) -> Plan:
         and view.labels.get(names.NAMESPACE_ROLE_LABEL) == names.ROLE_APP
         and not view.terminating
     ]
-    return Plan(delete=list(observed.managed), apply=[m for m in marks if not _present(m, observed)])
+    going = [m for m in observed.managed if last or not manifests.is_service_binding(m)]
+    return Plan(delete=going, apply=[m for m in marks if not _present(m, observed)])
+
+
+def is_last(registration: Registration) -> bool:
+    """Whether no other service of ours holds the registration any more."""
+    return not any(f.startswith(f"{names.GROUP}/") and f != FINALIZER for f in registration.finalizers)
 
 
 def _sort(registration: Registration, name: str, role: str, observed: Observed, into: _Sorted) -> None:

@@ -10,7 +10,6 @@ from typing import Final
 
 from app_platform.contracts import (
     ConditionType,
-    Event,
     FluxObjectChanged,
     NamespacesReady,
     Registration,
@@ -20,7 +19,7 @@ from app_platform.contracts import (
 )
 from app_platform.namespace_rbac import core
 from app_platform.namespace_rbac.ports import ConflictError, Ports
-from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry
+from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry, resync_mark
 
 _TERMINATING_RETRY: Final = timedelta(seconds=5)
 
@@ -33,12 +32,12 @@ async def reconcile(ports: Ports, events: Batch) -> Outcome:
     try:
         if registration.deleting:
             return await _remove(ports, registration)
-        return await _serve(ports, registration, events[-1])
+        return await _serve(ports, registration, resync_mark(events))
     except ConflictError as error:
         return Retry(str(error))
 
 
-async def _serve(ports: Ports, registration: Registration, cause: Event) -> Outcome:
+async def _serve(ports: Ports, registration: Registration, resync: str) -> Outcome:
     await ports.registrations.hold(registration)
     observed = await ports.cluster.observe(
         registration.name, [registration.platform_namespace, *registration.spec.namespaces]
@@ -47,7 +46,7 @@ async def _serve(ports: Ports, registration: Registration, cause: Event) -> Outc
     await _carry_out(ports, decided)
     if decided.platform_ready:
         # Told before the status is written: a crash between the two is mended by the next delivery.
-        await ports.events.publish(_namespaces_ready(registration, decided, cause))
+        await ports.events.publish(_namespaces_ready(registration, decided, resync))
     verdict = core.namespaces_verdict(decided)
     await _report(ports, registration, verdict, decided.owned)
     if any(p.reason == "NamespaceTerminating" for p in decided.problems):
@@ -65,9 +64,12 @@ async def _carry_out(ports: Ports, decided: core.Plan) -> None:
 
 
 async def _remove(ports: Ports, registration: Registration) -> Outcome:
+    last = core.is_last(registration)
     observed = await ports.cluster.observe(registration.name, [])
-    await _carry_out(ports, core.plan_removal(registration.name, observed))
-    await ports.registrations.release(registration)
+    await _carry_out(ports, core.plan_removal(registration.name, observed, last=last))
+    if last:
+        await ports.registrations.release(registration)
+    # Otherwise the others' letting go changes the registration, and that is told.
     return Done()
 
 
@@ -77,11 +79,11 @@ async def _report(ports: Ports, registration: Registration, verdict: Verdict, ow
     await ports.registrations.report(registration, ready, {"observedGeneration": registration.generation})
 
 
-def _namespaces_ready(registration: Registration, decided: core.Plan, cause: Event) -> NamespacesReady:
+def _namespaces_ready(registration: Registration, decided: core.Plan, resync: str) -> NamespacesReady:
     return NamespacesReady(
         app=registration.name,
         name=registration.name,
-        resync=cause.resync,
+        resync=resync,
         uid=registration.uid,
         generation=registration.generation,
         namespaces=tuple(sorted(decided.owned)),

@@ -6,13 +6,14 @@ Leaves out: what the ClusterRoles allow, which is in ``deploy/kubernetes/rbac``.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from app_platform.contracts import Access, Registration, names
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _MAX_SLUG: Final = 40
+_SERVICE_ROLE: Final = "app-platform-service-"
 SERVICES: Final = ("namespace-rbac", "watcher", "secrets-encryptor", "git-committer")
 """Services with rights in platform namespaces, this one first: it can only grant there what it has itself."""
 
@@ -75,9 +76,14 @@ def in_platform_namespace(
     return [*(_service_binding(app, home, service) for service in SERVICES), account, role, reading]
 
 
+def is_service_binding(manifest: Mapping[str, Any]) -> bool:
+    """Whether an object gives one of our services its rights in a platform namespace."""
+    return manifest["kind"] == "RoleBinding" and str(manifest["metadata"]["name"]).startswith(_SERVICE_ROLE)
+
+
 def _service_binding(app: str, home: str, service: str) -> Object:
     """A service's rights in this platform namespace; none of them has any right on Secrets cluster-wide."""
-    name = f"app-platform-service-{service}"
+    name = f"{_SERVICE_ROLE}{service}"
     subject = {"kind": "ServiceAccount", "name": service, "namespace": names.SYSTEM_NAMESPACE}
     return _binding(app, home, name, ("ClusterRole", name), [subject])
 

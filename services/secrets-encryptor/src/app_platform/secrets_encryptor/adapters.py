@@ -10,13 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from app_platform.contracts import names
-from app_platform.kube import SECRETS, AlreadyExists, Conflict, KubeClient, NotFound, Selector
+from app_platform.kube import SECRETS, AlreadyExists, Conflict, KubeClient, NotFound
 from app_platform.secrets_encryptor.core import FINALIZER
 from app_platform.secrets_encryptor.ports import ConflictError, Intent, KeyFile, Mark
 
 _MANY: Final = 20
 """Above this, one list is cheaper than reading one by one."""
-_INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
 
 class KubernetesIntents:
@@ -34,11 +33,11 @@ class KubernetesIntents:
         namespace = names.platform_namespace(app)
         if only is not None and len(only) <= _MANY:
             return await self._each(namespace, only)
-        listed = [_intent(obj) for obj in await self._client.list(SECRETS, namespace, _INTENTS)]
+        # Without a selector: one that lost its label while nobody watched is still held by our finalizer.
+        listed = [_intent(obj) for obj in await self._client.list(SECRETS, namespace) if is_ours(obj)]
         if only is None:
             return listed
-        found = [intent for intent in listed if intent.name in only]
-        return found + await self._each(namespace, set(only) - {intent.name for intent in found})
+        return [intent for intent in listed if intent.name in only]
 
     async def mark(self, app: str, mark: Mark) -> str:
         """See ``Intents.mark``."""

@@ -20,6 +20,14 @@ SERVICE = "secrets-encryptor"
 FINALIZER = names.finalizer(SERVICE)
 _KEY = re.compile(names.SECRET_KEY_PATTERN)
 _LISTED = 5
+_MAX_BYTES = 1024 * 1024
+"""What Kubernetes allows for all values of a Secret (core/v1 ``MaxSecretSize``)."""
+_UNDELIVERABLE = {
+    "kubernetes.io/service-account-token": "Kubernetes itself fills such a Secret, for a ServiceAccount of its own namespace",
+}
+"""Types that cannot be applied in another namespace; one such file would keep Flux from applying all others."""
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Where ``kubectl apply`` keeps the whole manifest, values included, in the open."""
 
 
 class Status(StrEnum):
@@ -104,16 +112,28 @@ def targets_of(intent: Intent) -> tuple[str, ...]:
 
 def find_problem(registration: Registration, intent: Intent, targets: Sequence[str]) -> str | None:
     """What the author must change, in one sentence; ``None`` when all is well. Names keys, never values."""
+    return _target_problem(registration, targets) or _content_problem(intent)
+
+
+def _target_problem(registration: Registration, targets: Sequence[str]) -> str | None:
     if not targets:
         return f"name at least one namespace in the annotation {names.TARGET_NAMESPACES}"
     unknown = [t for t in targets if t not in registration.spec.namespaces]
-    if unknown:
-        return (
-            f"the target {_listing(unknown)} is not among the namespaces of {registration.name!r} "
-            f"({_listing(registration.spec.namespaces) or 'it has none'}): add it to the registration or take it off the targets"
-        )
+    if not unknown:
+        return None
+    return (
+        f"the target {_listing(unknown)} is not among the namespaces of {registration.name!r} "
+        f"({_listing(registration.spec.namespaces) or 'it has none'}): add it to the registration or take it off the targets"
+    )
+
+
+def _content_problem(intent: Intent) -> str | None:
+    if intent.type in _UNDELIVERABLE:
+        return f"choose another type than {intent.type!r}: {_UNDELIVERABLE[intent.type]}"
     if not intent.data:
         return "add at least one key: a secret without keys is not delivered"
+    if sum(map(len, intent.data.values())) > _MAX_BYTES:
+        return f"make it smaller: a Secret holds at most {_MAX_BYTES} bytes (1 MiB) in all"
     invalid = [key for key in intent.data if not _KEY.fullmatch(key)]
     if invalid:
         return f"rename the key {_listing(invalid)}: letters, digits, dash, underscore and dot are allowed"
@@ -130,7 +150,7 @@ def _refuse(intent: Intent, problem: str) -> Decision:
     if wanted.items() <= dict(intent.annotations).items():
         return Nothing()
     # Without the fingerprint, the next valid content is new whatever it is.
-    return Refuse(_mark(intent, {**wanted, names.SECRET_FINGERPRINT: None}))
+    return Refuse(_mark(intent, {**wanted, names.SECRET_FINGERPRINT: None, LAST_APPLIED: None}))
 
 
 def _seal(intent: Intent, targets: tuple[str, ...], ring: Keyring, now: datetime) -> Decision:
@@ -150,12 +170,21 @@ def _seal(intent: Intent, targets: tuple[str, ...], ring: Keyring, now: datetime
     return Seal(pending, mark, keys, targets, sealed)
 
 
-def is_committed(intent: Intent, decision: Seal) -> bool:
-    """Whether the repository is known to hold just this content."""
-    return (
-        _is(intent, Status.COMMITTED)
-        and intent.annotations.get(names.SECRET_FINGERPRINT) == decision.fingerprint
-    )
+def is_needed(intent: Intent, decision: Seal, app: str, tree: Mapping[str, str] | None) -> bool:
+    """Whether the files of a sealed intent have to be told.
+
+    Args:
+        intent: The intent.
+        decision: For its present content.
+        app: Its app.
+        tree: Path to Git blob id, when the occasion is that the repository was looked at; ``None`` otherwise. Only then
+            is what failed tried again: its own failing is an event too, and must not start it anew for ever.
+    """
+    if intent.annotations.get(names.SECRET_FINGERPRINT) != decision.fingerprint:
+        return True
+    if tree is not None and _is(intent, Status.COMMITTED):
+        return differs(decision, app, intent, tree)
+    return _is(intent, Status.PENDING) or tree is not None
 
 
 def _is(intent: Intent, status: Status) -> bool:
@@ -169,6 +198,7 @@ def _pending(intent: Intent, mark: str, keys: Sequence[str], envelope: str) -> M
         names.SECRET_KEYS: ",".join(keys),
         names.SECRET_FINGERPRINT: mark,
         names.SECRET_ENVELOPE: envelope,
+        LAST_APPLIED: None,
     }
     held = intent.finalizers if FINALIZER in intent.finalizers else (*intent.finalizers, FINALIZER)
     return _mark(intent, annotations, held)

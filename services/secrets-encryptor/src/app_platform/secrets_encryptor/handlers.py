@@ -17,7 +17,6 @@ from app_platform.contracts import (
     CommitPushed,
     ConditionType,
     EncryptionKeyReady,
-    Event,
     IntentVersion,
     NamespacesReady,
     Registration,
@@ -30,7 +29,7 @@ from app_platform.contracts import (
     Verdict,
     names,
 )
-from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry
+from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry, resync_mark
 from app_platform.secrets_encryptor import core, sealing
 from app_platform.secrets_encryptor.ports import ConflictError, Intent, KeyFile, Mark, Ports
 
@@ -69,7 +68,7 @@ async def namespaces_ready(ports: Ports, events: Batch) -> Outcome:
     except sops.InvalidKeyError:
         await _report_key(ports, registration, core.key_invalid())
         return Done()
-    await ports.events.publish(_key_ready(registration, ring.recipient, events[-1]))
+    await ports.events.publish(_key_ready(registration, ring.recipient, resync_mark(events)))
     await _report_key(ports, registration, core.key_ready(ring.recipient), ring.recipient)
     return Done()
 
@@ -90,11 +89,11 @@ async def _report_key(
     await ports.registrations.report(registration, verdict, status)
 
 
-def _key_ready(registration: Registration, recipient: str, cause: Event) -> EncryptionKeyReady:
+def _key_ready(registration: Registration, recipient: str, resync: str) -> EncryptionKeyReady:
     return EncryptionKeyReady(
         app=registration.name,
         name=registration.name,
-        resync=cause.resync,
+        resync=resync,
         uid=registration.uid,
         generation=registration.generation,
         recipient=recipient,
@@ -107,7 +106,7 @@ async def intents_changed(ports: Ports, events: Batch) -> Outcome:
     changed = {e.name for e in versions if (e.uid, e.resource_version) not in ports.own}
     if not changed:
         return Done()
-    app = await _open_app(ports, events[0].app, events[-1].resync)
+    app = await _open_app(ports, events[0].app, resync_mark(events))
     if app is None:
         return Done()
     intents = await ports.intents.read(app.name, changed)
@@ -121,7 +120,7 @@ async def repository_ready(ports: Ports, events: Batch) -> Outcome:
     latest = events[-1]
     if not isinstance(latest, RepositoryReady):
         return Done()
-    app = await _open_app(ports, latest.app, latest.resync + latest.head_sha[:12])
+    app = await _open_app(ports, latest.app, resync_mark(events) + latest.head_sha[:12])
     if app is None:
         return Done()
     intents = await ports.intents.read(app.name)
@@ -163,11 +162,8 @@ async def _bring_up(ports: Ports, app: _App, intent: Intent, tree: Mapping[str, 
         case core.Remove():
             await ports.events.publish(_removed(app, intent.name, intent.uid, intent.resource_version))
         case core.Seal() as seal:
-            if core.is_committed(intent, seal) and not (
-                tree is not None and core.differs(seal, app.name, intent, tree)
-            ):
-                return True
-            return await _tell_sealed(ports, app, intent, seal)
+            if core.is_needed(intent, seal, app.name, tree):
+                return await _tell_sealed(ports, app, intent, seal)
     return True
 
 

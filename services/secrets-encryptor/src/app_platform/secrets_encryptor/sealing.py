@@ -159,6 +159,8 @@ def _manifest(app: str, intent: Intent, namespace: str) -> Mapping[str, Any]:
                 names.APP_LABEL: app,
                 names.SECRET_NAME_LABEL: _label_value(intent.name),
             },
+            # A Secret's type cannot be changed; with this, Flux makes the Secret anew instead of failing.
+            "annotations": {"kustomize.toolkit.fluxcd.io/force": "enabled"},
         },
         "type": intent.type,
         "data": {key: base64.b64encode(value).decode() for key, value in sorted(intent.data.items())},

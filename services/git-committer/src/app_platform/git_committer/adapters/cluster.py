@@ -102,6 +102,7 @@ def _state(meta: Mapping[str, Any]) -> IntentState:
         uid=meta["uid"],
         fingerprint=meta.get("annotations", {}).get(names.SECRET_FINGERPRINT, ""),
         deleting="deletionTimestamp" in meta,
+        committed=meta.get("annotations", {}).get(names.SECRET_STATUS) == "Committed",
     )
 
 

@@ -8,6 +8,7 @@ Leaves out: repositories that do not exist yet, which the forge's adapter makes.
 import asyncio
 import base64
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from app_platform.git_committer.ports import (
 _REMOTE_REF: Final = "refs/remotes/origin/main"
 _NEXT_REF: Final = "refs/app-platform/next"
 _MAX_TEXT: Final = 300
+_LOST_RACES: Final = ("cannot lock ref", "failed to update ref", "incorrect old value", "fetch first")
+"""How a remote says that another push was first (git ``refs/files-backend.c``, ``builtin/receive-pack.c``)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,11 @@ class Clone:
         async with self._one_at_a_time:
             await self._git("update-ref", "-d", _NEXT_REF)
             await self._git(
-                "fast-import", "--quiet", "--date-format=now", "--force", stdin=_import(self._author, parent, changes, message)
+                "fast-import",
+                "--quiet",
+                "--date-format=now",
+                "--force",
+                stdin=_import(self._author, parent, changes, message),
             )
             sha = (await self._git("rev-parse", _NEXT_REF)).decode().strip()
             await self._push(sha, parent)
@@ -125,15 +132,23 @@ class Clone:
         # Without force, a push is a compare-and-swap: the remote takes only a descendant of the head it has.
         refspec = f"{sha}:refs/heads/{names.BRANCH}"
         code, out, err = await self._run("push", "--porcelain", "--no-verify", self._remote.url, refspec)
-        if code and ("[rejected]" in out or "[remote rejected]" in out or "stale info" in out):
+        if not code:
+            return
+        refused = next((line for line in out.splitlines() if line.startswith("!")), "")
+        if "[rejected]" in refused or any(text in refused for text in _LOST_RACES):
             raise HeadMoved(f"the branch moved past {parent.sha[:12] or 'nothing'} while committing")
-        if code:
-            raise _refusal("push", err)
+        if refused:
+            raise ForgeError(
+                f"the forge refused the commit: {_shortened(refused)}: check the branch's protection"
+            )
+        raise _refusal("push", err)
 
     async def _git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
         code, out, err = await self._raw(arguments, stdin)
         if code:
-            raise ForgeError(f"git {arguments[0]} failed: {_shortened(err)}")
+            # A clone is a cache: whatever is wrong with it (a full disk, a stale lock), the next try starts afresh.
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise ForgeUnavailable(f"git {arguments[0]} failed on the local clone: {_shortened(err)}")
         return out
 
     async def _run(self, *arguments: str) -> tuple[int, str, str]:
