@@ -1,7 +1,6 @@
 """The steps about the registration: made, served, changed; and what a former demo left, taken away."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from app_platform.contracts import names
@@ -29,23 +28,23 @@ _FILES: Final = (".sops.yaml", "README.md")
 
 
 async def clean(world: World) -> None:
-    """Delete the intents and the registration of a former demo, in this order, so that what they delivered goes too."""
-    intents = await world.client.list(SECRETS, HOME, _INTENTS, metadata_only=True)
+    """Remove the intents and the registration of a former demo, and what they delivered."""
+    intents = await _intents(world)
     if intents and not await world.registration():
-        await _register(world, [DEV, PROD])  # only a registered app's secrets are taken back
+        await _register(world, [DEV, PROD])  # only a registered app's intents are let go of
     for intent in intents:
         await world.client.delete(SECRETS, intent["metadata"]["name"], HOME)
     await world.until(
-        lambda: world.client.list(SECRETS, HOME, _INTENTS, metadata_only=True),
-        lambda left: not left,
-        "the intents of a former demo are gone",
+        lambda: _intents(world), lambda found: not found, "the intents of a former demo are gone"
     )
     if await world.registration():
         await world.client.delete(REGISTRATIONS, APP)
-        await world.until(
-            world.registration, lambda found: found is None, "the registration of a former demo is gone"
-        )
-        world.report.note("What a former demo left has been removed: its intents, then its registration.")
+        await world.until(world.registration, lambda found: found is None, "its registration is gone")
+    # Deleting a registration leaves what runs; this demo is to begin with nothing.
+    for namespace in (DEV, PROD, TEST):
+        for secret in await world.client.list(SECRETS, namespace, _MANAGED, metadata_only=True):
+            await world.client.delete(SECRETS, secret["metadata"]["name"], namespace)
+    world.report.seen("no intents, no registration, nothing delivered")
 
 
 async def register(world: World) -> None:
@@ -57,7 +56,8 @@ async def register(world: World) -> None:
 
 async def serve(world: World) -> None:
     """Wait for every condition, then look at every object that the app was promised."""
-    await asyncio.gather(*(_until_condition(world, kind) for kind in _PARTS))
+    for kind in _PARTS:
+        await _until_condition(world, kind)
     await _check_namespaces(world)
     await _check_platform_namespace(world)
     await _check_repository(world)
@@ -78,6 +78,10 @@ async def change_namespaces(world: World) -> None:
     world.report.seen(f"{DEV}: the namespace stays, the app's bindings are gone")
     await world.until(world.registration, _is_settled, f"{APP} is Ready again")
     world.report.seen(f"{APP} is Ready at its new generation")
+
+
+async def _intents(world: World) -> list[Object]:
+    return await world.client.list(SECRETS, HOME, _INTENTS, metadata_only=True)
 
 
 async def _register(world: World, namespaces: Sequence[str]) -> None:
@@ -161,5 +165,5 @@ async def _groups(world: World, namespace: str) -> dict[str, str]:
     }
 
 
-async def _managed_bindings(world: World, namespace: str) -> Sequence[Mapping[str, Object]]:
+async def _managed_bindings(world: World, namespace: str) -> list[Object]:
     return await world.client.list(ROLE_BINDINGS, namespace, _MANAGED)

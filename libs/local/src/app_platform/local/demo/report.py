@@ -54,8 +54,8 @@ class Report:
         self._line(f"   {self._style(_DIM, self._elapsed())}  {what}")
 
     def note(self, text: str) -> None:
-        """Print a sentence between steps."""
-        self._line(f"\n{text}")
+        """Print lines that belong to no step."""
+        self._line(text)
 
     def block(self, title: str, text: str) -> None:
         """Print the output of a program under a heading."""

@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from app_platform.kube import ClusterConfig, KubeClient, KubeError
 from app_platform.local.demo import registration
@@ -28,6 +28,7 @@ def steps() -> tuple[Step, ...]:
     """The main job, in order: what a step shows, and how it is done."""
     secret = SecretSteps()
     return (
+        ("What a former demo left is removed", registration.clean),
         (f"A team registers {APP}", registration.register),
         ("The platform makes what the app needs", registration.serve),
         ("A secret is created", secret.create),
@@ -44,24 +45,23 @@ def demonstrate(platform: Platform, report: Report) -> None:
     Raises:
         DemoError: naming the step and what was not as it should be.
     """
-    started = time.monotonic()
+    started, began = time.monotonic(), datetime.now(UTC).replace(microsecond=0)
     with tempfile.TemporaryDirectory(prefix="app-platform-demo-") as folder:
         repository = Repository(Path(folder) / "clone", platform.state.bin / "sops")
         asyncio.run(_all_steps(platform, report, repository))
-        report.block(f"Event trail of secret {NAME}", _trail(platform))
-        report.block(
-            "Commits", repository.git("log", "--stat", "--reverse", "--date=iso", "--format=%h %ad %s")
-        )
-    report.note(f"All as it should be, after {time.monotonic() - started:.1f} s. The platform stays up.")
-    report.note(_next(platform))
+        report.block(f"Event trail of secret {NAME}", _trail(platform, began))
+        report.block("Commits", _commits(repository, began))
+    report.note(
+        f"\nAll as it should be, after {time.monotonic() - started:.1f} s. The platform stays up; to look around:"
+    )
+    report.note(f"   set -a; . {platform.state.env_file}; set +a\n   app-platform events list --app {APP}")
 
 
 async def _all_steps(platform: Platform, report: Report, repository: Repository) -> None:
     config = ClusterConfig.load({"KUBECONFIG": platform.env["KUBECONFIG"]})
     async with KubeClient(config, user_agent="app-platform-demo") as client:
         world = World(client, report, repository)
-        await registration.clean(world)
-        for number, (title, do) in enumerate(steps(), start=1):
+        for number, (title, do) in enumerate(steps(), start=0):
             with report.step(number, title):
                 try:
                     await do(world)
@@ -69,14 +69,14 @@ async def _all_steps(platform: Platform, report: Report, repository: Repository)
                     raise DemoError(f"the API server: {error}") from error
 
 
-def _trail(platform: Platform) -> str:
-    env = {**os.environ, "NATS_URL": platform.env["NATS_URL"]}
+def _trail(platform: Platform, began: datetime) -> str:
+    """What the events command tells a user about the secret."""
     command = [sys.executable, "-m", "app_platform.cli", "events", "list", "--app", APP, "--name", NAME]
-    return run(command, env=env)
+    env = {**os.environ, "NATS_URL": platform.env["NATS_URL"]}
+    return run([*command, "--since", began.isoformat()], env=env)
 
 
-def _next(platform: Platform) -> str:
-    return (
-        f"To look around:  set -a; . {platform.state.env_file}; set +a\n"
-        f"                 app-platform events list --app {APP}"
+def _commits(repository: Repository, began: datetime) -> str:
+    return repository.git(
+        "log", "--stat", "--reverse", "--date=iso", "--format=%h %ad %s", f"--since={began.isoformat()}"
     )
