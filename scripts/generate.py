@@ -13,9 +13,8 @@ from typing import Final
 
 import yaml
 
-from app_platform.contracts import EVENT_CLASSES, Event, type_of
+from app_platform.contracts import EVENT_CLASSES, Event, subjects, type_of
 from app_platform.contracts.crd import registration_crd
-from app_platform.contracts.subjects import subjects_of
 from app_platform.runtime.streams import STREAMS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -81,13 +80,17 @@ def _event_section(event: type[Event], services: list[str]) -> str:
         for name, field in event.model_fields.items()
         if name != "type"
     ]
-    acted = ", ".join(services) or "nobody; it is told for the timeline"
+    facts = {
+        "type": f"`{type_of(event)}`",
+        "subject": f"`{subjects.EVENTS}.<app>.{event.kind}.<name>.{event.verb}`",
+        "acted on by": ", ".join(services) or "nobody; it is told for the timeline",
+        "told once per": ", ".join(("app", "name", *event.versioned_by)),
+    }
     return "\n\n".join(
         [
             f"## {event.__name__}",
             (event.__doc__ or "").strip(),
-            f"- type: `{type_of(event)}`\n- subject: `{subjects_of(event).replace('.*.', '.<app>.', 1).replace('.*.', '.<name>.', 1)}`\n"
-            f"- acted on by: {acted}\n- told once per: app, name, {', '.join(event.versioned_by)}",
+            "\n".join(f"- {name}: {fact}" for name, fact in facts.items()),
             "| Field | Type | Meaning |\n|---|---|---|\n" + "\n".join(rows),
         ]
     )

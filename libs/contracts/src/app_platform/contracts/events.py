@@ -35,9 +35,9 @@ class Event(EventPart):
     """Fields that, with app and name, tell two events of this class apart."""
 
     type: str
-    app: str
-    name: str
-    resync: str = ""
+    app: str = Field(description="Name of the registration that it belongs to.")
+    name: str = Field(description="Name of the object that it tells of.")
+    resync: str = Field(default="", description="Mark of a forced resync; empty otherwise.")
 
     @property
     def id(self) -> str:
@@ -56,8 +56,8 @@ class RegistrationChanged(Event):
     versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
 
     type: Literal["work.labrats.registration.changed.v1"] = "work.labrats.registration.changed.v1"
-    uid: str
-    resource_version: str
+    uid: str = Field(description="Of the object.")
+    resource_version: str = Field(description="Of the object, when this was seen.")
 
 
 class RegistrationDeleted(Event):
@@ -68,8 +68,8 @@ class RegistrationDeleted(Event):
     versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
 
     type: Literal["work.labrats.registration.deleted.v1"] = "work.labrats.registration.deleted.v1"
-    uid: str
-    resource_version: str
+    uid: str = Field(description="Of the object.")
+    resource_version: str = Field(description="Of the object, when this was seen.")
 
 
 class NamespacesReady(Event):
@@ -125,8 +125,8 @@ class SecretIntentChanged(Event):
     versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
 
     type: Literal["work.labrats.secret-intent.changed.v1"] = "work.labrats.secret-intent.changed.v1"
-    uid: str
-    resource_version: str
+    uid: str = Field(description="Of the object.")
+    resource_version: str = Field(description="Of the object, when this was seen.")
 
 
 class SecretIntentDeleted(Event):
@@ -137,8 +137,8 @@ class SecretIntentDeleted(Event):
     versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
 
     type: Literal["work.labrats.secret-intent.deleted.v1"] = "work.labrats.secret-intent.deleted.v1"
-    uid: str
-    resource_version: str
+    uid: str = Field(description="Of the object.")
+    resource_version: str = Field(description="Of the object, when this was seen.")
 
 
 class EncryptedFile(EventPart):

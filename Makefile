@@ -1,0 +1,68 @@
+# Every command of the project. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+LOCAL := $(PYTHON) -m app_platform.local
+STAMP := $(VENV)/.installed
+MEMBERS := $(sort $(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
+REPLICAS ?= 1
+
+.PHONY: help install check format generate lock tools test test-unit up down reset demo bench clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+install: $(STAMP) ## install everything into .venv, from requirements.lock and with hashes
+
+$(STAMP): requirements.lock $(MEMBERS) scripts/install.sh
+	@sh scripts/install.sh $(VENV)
+	@touch $(STAMP)
+
+tools: $(STAMP) ## find or build the programs of the local platform (about 11 minutes the first time, then cached)
+	@for tool in etcd kube-apiserver kustomize-controller sops nats nats-server; do $(LOCAL) tool $$tool >/dev/null || exit 1; done
+
+check: $(STAMP) ## format, lint, types, import rules, generated files
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy libs/*/src services/*/src scripts tests
+	$(VENV)/bin/lint-imports --no-logo
+	$(PYTHON) scripts/generate.py --check
+
+format: $(STAMP) ## put the code into shape
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+generate: $(STAMP) ## write the files that are made from the code
+	$(PYTHON) scripts/generate.py
+
+lock: $(STAMP) ## resolve the dependencies anew and write requirements.lock, with hashes and without addresses
+	$(UV) lock --quiet --upgrade
+	$(UV) export --quiet --no-emit-workspace --all-groups --no-header --format requirements-txt -o requirements.lock >/dev/null
+
+test: tools ## every test, the quick ones first
+	$(VENV)/bin/pytest tests/unit tests/contract tests/integration tests/e2e
+
+test-unit: $(STAMP) ## the unit tests: no sockets, under 30 s
+	$(VENV)/bin/pytest -q tests/unit
+
+up: tools ## start the local platform; CLUSTER=<kubeconfig context> uses a cluster that exists
+	@$(LOCAL) up --replicas $(REPLICAS) $(if $(CLUSTER),--cluster '$(CLUSTER)')
+
+down: $(STAMP) ## stop the local platform, keep its data
+	@$(LOCAL) down
+
+reset: $(STAMP) ## stop the local platform and forget its data
+	@$(LOCAL) reset
+
+demo: tools ## the main job on the local platform, step by step; leaves it up
+	@$(LOCAL) demo
+
+bench: tools ## measure, as ratios in one run
+	@$(PYTHON) -m bench
+
+bench: export PYTHONPATH := tests
+
+clean: ## remove .venv and caches, not the local platform's data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
