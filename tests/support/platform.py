@@ -2,13 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app_platform.local import Options, Platform
+from app_platform.local import SERVICES, Options, Platform
 
 INFRASTRUCTURE = Options(services=(), with_caller=True)
+
+# What a killed replica held comes to another after the first, and its apps after the second; 30 and 15 in production.
+_IMPATIENT = {"APP_PLATFORM_ACK_WAIT": "5", "APP_PLATFORM_LEASE_SECONDS": "5"}
+WITH_SERVICES = Options(
+    services=tuple(replace(service, env=_IMPATIENT) for service in SERVICES), replicas=2, with_caller=True
+)
 
 PlatformFactory = Callable[..., Platform]
 
@@ -31,6 +38,14 @@ def new_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformF
 def platform(new_platform: PlatformFactory) -> Platform:
     """One platform without services, shared by the whole run: use names of your own in it."""
     running = new_platform("platform")
+    running.up()
+    return running
+
+
+@pytest.fixture(scope="session")
+def whole_platform(new_platform: PlatformFactory) -> Platform:
+    """One platform with two replicas of every service, shared by the whole run: use apps of your own in it."""
+    running = new_platform("whole", WITH_SERVICES)
     running.up()
     return running
 
