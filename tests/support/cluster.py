@@ -5,8 +5,10 @@ import json
 import ssl
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,9 +71,17 @@ class Cluster:
         server = content["clusters"][0]["cluster"]["server"]
         token = content["users"][0]["user"]["token"]
         request = urllib.request.Request(server + path, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - our own API server
-        # S323: nothing is trusted of this answer but that it must not hold a canary.
-        with urllib.request.urlopen(request, context=ssl._create_unverified_context()) as answer:  # noqa: S310, S323, SLF001
-            return json.load(answer)
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                # S323: nothing is trusted of this answer but that it must not hold a canary.
+                with urllib.request.urlopen(request, context=ssl._create_unverified_context()) as answer:  # noqa: S310, S323, SLF001
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                # The API server asks to wait while its cache of a kind is being filled.
+                if error.code != HTTPStatus.TOO_MANY_REQUESTS or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def _once(self, action: Callable[[KubeClient], Awaitable[T]]) -> T:
         async def run() -> T:
