@@ -41,7 +41,7 @@ lock: $(STAMP) ## resolve the dependencies anew and write requirements.lock, wit
 	$(UV) lock --quiet --upgrade
 	$(UV) export --quiet --no-emit-workspace --all-groups --no-header --format requirements-txt -o requirements.lock >/dev/null
 
-test: tools ## every test, the quick ones first
+test: check tools ## the checks and every test, the quick ones first
 	$(VENV)/bin/pytest tests/unit tests/contract tests/integration tests/e2e
 
 test-unit: $(STAMP) ## the unit tests: no sockets, under 30 s

@@ -151,3 +151,18 @@ def test_a_deleted_repository_is_gone(api: Api, repository: str) -> None:
     assert api("DELETE", f"apps/{repository}")[0] == 204
     assert api("GET", f"apps/{repository}")[0] == 404
     assert api("DELETE", f"apps/{repository}")[0] == 204
+
+
+def test_fetches_whose_request_git_compresses(api: Api, repository: str, platform: Platform, tmp_path: Path) -> None:
+    """Git compresses what it says it has once that is over 1 KiB: after some twenty commits that only it knows."""
+    tree = pushed(api, platform, repository, tmp_path)
+    other = tmp_path / "other"
+    admin = ("admin", platform.env["GIT_TOKEN"])
+    assert run_git("clone", clone_url(api, repository), str(other), folder=tmp_path, user=admin).returncode == 0
+    for number in range(60):
+        run_git("commit", "--allow-empty", "-m", f"own {number}", folder=other)
+    (tree / "file").write_text("two\n")
+    run_git("commit", "-am", "second", folder=tree)
+    assert run_git("push", "origin", "HEAD:main", folder=tree, user=admin).returncode == 0
+    done = run_git("fetch", "origin", folder=other, user=admin)
+    assert done.returncode == 0, done.stderr
