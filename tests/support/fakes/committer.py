@@ -1,0 +1,48 @@
+"""What git-committer needs besides the forge, in memory."""
+
+# ruff: noqa: ARG002 - a fake has the signature of its port
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app_platform.git_committer.ports import Credential, IntentState
+from support.fakes.secrets import FakeSecrets
+
+
+class FakeCluster:
+    """The ``Cluster`` and ``Sync`` ports of git-committer."""
+
+    def __init__(self, secrets: FakeSecrets | None = None) -> None:
+        self.states: dict[str, IntentState] = {}
+        self.source: dict[str, Any] | None = None
+        self.kustomization: dict[str, Any] | None = None
+        self.stored: Credential | None = None
+        self.fetches: list[str] = []
+        self.deleted: list[str] = []
+        self._secrets = secrets
+
+    async def intents(self, app: str) -> Mapping[str, IntentState]:
+        """See ``Cluster.intents``."""
+        return await self._secrets.states() if self._secrets else self.states
+
+    async def credential(self, app: str, proposed: Credential) -> Credential:
+        """See ``Cluster.credential``."""
+        self.stored = self.stored or proposed
+        return self.stored
+
+    async def apply_flux(self, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """See ``Cluster.apply_flux``."""
+        self.source, self.kustomization = (dict(manifest) for manifest in manifests)
+
+    async def flux(self, app: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        """See ``Cluster.flux``."""
+        return self.source, self.kustomization
+
+    async def delete_flux(self, app: str) -> None:
+        """See ``Cluster.delete_flux``."""
+        self.deleted.append(app)
+        self.source = self.kustomization = None
+
+    async def fetch_now(self, app: str) -> None:
+        """See ``Sync.fetch_now``."""
+        self.fetches.append(app)
