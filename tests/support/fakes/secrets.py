@@ -77,7 +77,12 @@ class FakeSecrets:
         """What the committer's ``Cluster.intents`` tells."""
         await asyncio.sleep(0)
         return {
-            i.name: IntentState(i.uid, i.annotations.get(names.SECRET_FINGERPRINT, ""), i.deleting)
+            i.name: IntentState(
+                i.uid,
+                i.annotations.get(names.SECRET_FINGERPRINT, ""),
+                i.deleting,
+                committed=self.status(i.name) == "Committed",
+            )
             for i in self.intents.values()
         }
 
