@@ -43,6 +43,6 @@ class FakeCluster:
         self.deleted.append(app)
         self.source = self.kustomization = None
 
-    async def fetch_now(self, app: str) -> None:
+    async def fetch_now(self, app: str, files: int) -> None:
         """See ``Sync.fetch_now``."""
         self.fetches.append(app)
