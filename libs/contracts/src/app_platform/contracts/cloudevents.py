@@ -79,13 +79,14 @@ def decode(message: bytes, data: bytes | None = None) -> tuple[Event, Envelope]:
         body = json.loads(message)
         content = json.loads(data) if data is not None else body["data"]
         envelope = Envelope(body["source"], datetime.fromisoformat(body["time"]), body.get("dataref"))
-        event = _ADAPTER.validate_json(json.dumps({**content, "type": body["type"]}), extra="ignore")
+        # Not strict: JSON has lists where an event has tuples.
+        event = _ADAPTER.validate_python({**content, "type": body["type"]}, strict=False, extra="ignore")
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
         )
         raise UnreadableEventError(f"not an event this version can read: {faults}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnreadableEventError(f"not a CloudEvent in JSON: {type(error).__name__}") from None
     return event, envelope
 
@@ -94,6 +95,6 @@ def dataref_of(message: bytes) -> str | None:
     """Where a message says its data is stored; ``None`` when the data is inside or the message is unreadable."""
     try:
         ref = json.loads(message).get("dataref")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     return ref if isinstance(ref, str) else None

@@ -154,7 +154,7 @@ class IntentVersion(EventPart):
     name: str
     uid: str
     resource_version: str = Field(description="Of the intent when the encryptor marked it Pending.")
-    fingerprint: str = Field(description="HMAC of the content under a key that only the encryptor derives.")
+    fingerprint: str = Field(description="Keyed HMAC of the content, and the version at which it was marked.")
 
 
 class SecretEncrypted(Event):

@@ -62,6 +62,11 @@ def is_dns_label(name: str) -> bool:
     return len(name) <= MAX_DNS_LABEL and _DNS_LABEL.fullmatch(name) is not None
 
 
+def is_app_name(name: str) -> bool:
+    """Whether an app may have that name: a DNS label that leaves room for the ending of its platform namespace."""
+    return len(name) <= MAX_APP_NAME and is_dns_label(name) and not name.endswith(PLATFORM_SUFFIX)
+
+
 def platform_namespace(app: str) -> str:
     """The namespace that holds the app's key, credential, intents and Flux objects."""
     return app + PLATFORM_SUFFIX

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
 from app_platform.contracts import names
@@ -78,8 +78,22 @@ _REGISTRATION_RULES: Final[list[JsonValue]] = [
     ),
 ]
 
+
+def _dns_label(name: str) -> str:
+    if not names.is_dns_label(name):
+        raise ValueError(f"{name!r} is not a DNS label")
+    return name
+
+
+def _not_of_kubernetes(group: str) -> str:
+    if group.startswith("system:"):
+        raise ValueError("spec.access[].group may not start with 'system:'")
+    return group
+
+
 Namespace = Annotated[
     str,
+    AfterValidator(_dns_label),
     Field(
         min_length=1,
         max_length=names.MAX_DNS_LABEL,
@@ -91,7 +105,7 @@ Namespace = Annotated[
 class Access(_Model):
     """One SSO group and the role it gets in every namespace of the app."""
 
-    group: str = Field(
+    group: Annotated[str, AfterValidator(_not_of_kubernetes)] = Field(
         min_length=1,
         max_length=253,
         description="Name of the SSO group, as the identity provider sends it.",
@@ -177,7 +191,17 @@ class Registration(_Model):
     status: RegistrationStatus = RegistrationStatus()
 
     @model_validator(mode="after")
+    def _name_is_free(self) -> Self:
+        if not names.is_app_name(self.name):
+            raise ValueError(
+                f"metadata.name: {self.name!r} must be a DNS label of at most {names.MAX_APP_NAME} characters, not ending in '-platform'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _namespaces_belong_to_app(self) -> Self:
+        if len(set(self.spec.namespaces)) != len(self.spec.namespaces):
+            raise ValueError("spec.namespaces: each namespace may be named once")
         for namespace in self.spec.namespaces:
             if not namespace.startswith(f"{self.name}-") or namespace.endswith(names.PLATFORM_SUFFIX):
                 raise ValueError(

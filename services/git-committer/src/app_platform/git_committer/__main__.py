@@ -4,11 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app_platform.git_committer.adapters.cluster import SERVICE, KubernetesCluster
+from app_platform.git_committer.adapters.fetching import fetching
 from app_platform.git_committer.adapters.local_forge import local_forge
 from app_platform.git_committer.handlers import HANDLERS, gave_up
 from app_platform.git_committer.ports import Ports
 from app_platform.git_committer.settings import Settings
-from app_platform.kube import ClusterConfig, Conflict, Forbidden, KubeClient, TooManyRequests, Unavailable
+from app_platform.kube import (
+    ClusterConfig,
+    Conflict,
+    Forbidden,
+    KubeClient,
+    KubeError,
+    TooManyRequests,
+    Unavailable,
+)
 from app_platform.kube.registrations import Registrations
 from app_platform.runtime import Runtime, Service, load, run
 
@@ -24,7 +33,8 @@ def main() -> None:
             local_forge(settings) as forge,
         ):
             cluster = KubernetesCluster(client)
-            yield Ports(Registrations(client, SERVICE), cluster, forge, cluster, runtime.events)
+            async with fetching(cluster.fetch_now, (KubeError,)) as sync:
+                yield Ports(Registrations(client, SERVICE), cluster, forge, sync, runtime.events)
 
     run(
         Service(

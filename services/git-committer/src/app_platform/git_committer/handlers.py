@@ -79,7 +79,7 @@ async def _repository(
     )
     await ports.cluster.apply_flux(manifests)
     if committed:
-        await ports.sync.fetch_now(app)
+        await ports.sync.fetch_now(app, len(head.tree))
     return repository, head
 
 
@@ -165,8 +165,8 @@ async def _commit_once(ports: Ports, registration: Registration, events: Batch) 
     if decided.intents or decided.removed:
         await ports.events.publish(_pushed(app, sha, decided))
     if decided.changes:
-        await ports.sync.fetch_now(app)
         after = core.after(head, sha, decided.changes)
+        await ports.sync.fetch_now(app, len(after.tree))
         if core.overtaken(events, truth, await ports.cluster.intents(app)):
             # The encryptor compares every intent with what is there now, and tells what differs.
             await ports.events.publish(_look_again(registration, after))

@@ -164,8 +164,8 @@ class Cluster(Protocol):
 class Sync(Protocol):
     """Tells Flux to look."""
 
-    async def fetch_now(self, app: str) -> None:
-        """Have source-controller fetch the app's platform repository at once."""
+    async def fetch_now(self, app: str, files: int) -> None:
+        """Have source-controller fetch the app's platform repository, which holds that many files, as soon as is useful."""
         ...
 
 

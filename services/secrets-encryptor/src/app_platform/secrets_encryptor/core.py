@@ -154,20 +154,27 @@ def _refuse(intent: Intent, problem: str) -> Decision:
 
 
 def _seal(intent: Intent, targets: tuple[str, ...], ring: Keyring, now: datetime) -> Decision:
-    mark = sealing.fingerprint(ring, intent, targets)
+    content = sealing.fingerprint(ring, intent, targets)
+    marked = intent.annotations.get(names.SECRET_FINGERPRINT, "")
     kept = sealing.restore(ring, intent.uid, intent.annotations.get(names.SECRET_ENVELOPE))
     keys = tuple(sorted(intent.data))
-    same = kept is not None and intent.annotations.get(names.SECRET_FINGERPRINT) == mark
-    if same and kept is not None and _is(intent, Status.PENDING):
-        return Seal(None, mark, keys, targets, kept)
-    if same and kept is not None:
+    if kept is not None and _content(marked) == content:
+        if _is(intent, Status.PENDING):
+            return Seal(None, marked, keys, targets, kept)
         sealed = kept
     else:
         sealed = (
             sealing.Sealed(kept.envelope, now.replace(microsecond=0)) if kept else sealing.fresh(ring, now)
         )
+    # The version makes two marks of one content differ, so that what is told of the first is not taken for the second
+    # when another content was between them.
+    mark = f"{content}.{intent.resource_version}"
     pending = _pending(intent, mark, keys, sealing.store(ring, intent.uid, sealed))
     return Seal(pending, mark, keys, targets, sealed)
+
+
+def _content(mark: str) -> str:
+    return mark.partition(".")[0]
 
 
 def is_needed(intent: Intent, decision: Seal, app: str, tree: Mapping[str, str] | None) -> bool:
@@ -180,7 +187,7 @@ def is_needed(intent: Intent, decision: Seal, app: str, tree: Mapping[str, str] 
         tree: Path to Git blob id, when the occasion is that the repository was looked at; ``None`` otherwise. Only then
             is what failed tried again: its own failing is an event too, and must not start it anew for ever.
     """
-    if intent.annotations.get(names.SECRET_FINGERPRINT) != decision.fingerprint:
+    if _content(intent.annotations.get(names.SECRET_FINGERPRINT, "")) != _content(decision.fingerprint):
         return True
     if tree is not None and _is(intent, Status.COMMITTED):
         return differs(decision, app, intent, tree)

@@ -112,7 +112,7 @@ def store(ring: Keyring, uid: str, sealed: Sealed) -> str:
 def restore(ring: Keyring, uid: str, text: str | None) -> Sealed | None:
     """Read what ``store`` wrote for this intent; ``None`` when it is missing, not ours, or for other keys."""
     mac, _, content = (text or "").partition(".")
-    if not hmac.compare_digest(mac, _envelope_mac(ring, uid, content)):
+    if not hmac.compare_digest(mac.encode(), _envelope_mac(ring, uid, content).encode()):
         return None
     fields = json.loads(content)
     wrapped = [sops.WrappedKey(w["recipient"], w["enc"]) for w in fields["age"]]

@@ -21,7 +21,7 @@ _INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
 
 class KubernetesCluster:
-    """The ``Cluster`` and ``Sync`` ports on Kubernetes.
+    """The ``Cluster`` port on Kubernetes, and what ``Sync`` sends by.
 
     Args:
         client: To the cluster.
@@ -80,7 +80,7 @@ class KubernetesCluster:
             return
 
     async def fetch_now(self, app: str) -> None:
-        """See ``Sync.fetch_now``."""
+        """Ask source-controller to fetch the app's platform repository (Flux ``reconcile.fluxcd.io/requestedAt``)."""
         name = names.platform_namespace(app)
         patch = {"metadata": {"annotations": {REQUESTED_AT: datetime.now(UTC).isoformat()}}}
         try:
