@@ -1,0 +1,127 @@
+"""Which events are told of what was seen, by whom, and that none is lost while NATS is away."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app_platform.contracts import FluxObjectChanged, SecretIntentChanged
+from app_platform.kube import share
+from app_platform.watcher import core, outbox
+from app_platform.watcher.apps import Apps
+from app_platform.watcher.ports import FluxSeen, Seen
+from support.fakes.events import Sink
+
+APPS = st.lists(st.sampled_from([f"app-{n}" for n in range(30)]), unique=True)
+REPLICAS = st.lists(st.sampled_from(["w-0", "w-1", "w-2", "w-3"]), unique=True, min_size=1)
+
+
+def seen(name: str, version: str = "1", *, deleted: bool = False) -> Seen:
+    return Seen("ns", name, f"u-{name}", version, deleted)
+
+
+@pytest.mark.parametrize(("deleted", "verb"), [(False, "changed"), (True, "deleted")])
+def test_events_say_whether_something_goes(deleted: bool, verb: str) -> None:  # noqa: FBT001 - parametrized
+    registration = core.registration_event(seen("my-app", deleted=deleted))
+    intent = core.intent_event("my-app", seen("database", deleted=deleted))
+    assert (registration.kind, registration.verb, registration.app) == ("registration", verb, "my-app")
+    assert (intent.kind, intent.verb, intent.app, intent.name) == (
+        "secret-intent",
+        verb,
+        "my-app",
+        "database",
+    )
+
+
+def test_two_replicas_tell_the_same_once_and_a_new_version_anew() -> None:
+    assert core.intent_event("a", seen("x")).id == core.intent_event("a", seen("x")).id
+    assert core.intent_event("a", seen("x", "2")).id != core.intent_event("a", seen("x")).id
+    assert core.registration_event(seen("a"), "round-1").id != core.registration_event(seen("a")).id
+
+
+def test_a_flux_message_is_bounded() -> None:
+    event = core.flux_event(
+        "a", FluxSeen(seen("a-platform"), "Kustomization", "main@sha1:x", "False", "R", "x" * 9000)
+    )
+    assert isinstance(event, FluxObjectChanged)
+    assert len(event.message) == 2000
+
+
+def test_a_round_has_one_mark() -> None:
+    assert core.round_of(600, 600) == core.round_of(1199, 600) != core.round_of(1200, 600)
+
+
+@given(APPS, REPLICAS)
+def test_every_app_has_exactly_one_replica(names: list[str], replicas: list[str]) -> None:
+    shares = []
+    for replica in replicas:
+        apps = Apps(replica, share)
+        apps.set_replicas(tuple(replicas))
+        for name in names:
+            apps.see(seen(name), gone=False)
+        shares += list(apps.ours)
+    assert sorted(shares) == sorted(names)
+
+
+def test_a_replica_that_knows_of_nobody_looks_after_everything() -> None:
+    apps = Apps("w-0", share)
+    apps.see(seen("a"), gone=False)
+    assert apps.is_ours("a")
+    apps.set_replicas(("w-1", "w-2"))
+    assert apps.is_ours("a")
+    assert not apps.is_ours("unknown")
+    apps.see(seen("a"), gone=True)
+    assert not apps.is_ours("a")
+
+
+async def running(box: outbox.Outbox, is_so: Callable[[], object]) -> None:
+    """Let the outbox publish until something holds."""
+    task = asyncio.create_task(box.run())
+    for _ in range(1000):
+        if is_so():
+            break
+        await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert is_so()
+
+
+def changed(name: str, version: str = "1", resync: str = "") -> SecretIntentChanged:
+    return SecretIntentChanged(app="a", name=name, uid="u", resource_version=version, resync=resync)
+
+
+async def test_the_latest_of_each_object_is_published() -> None:
+    sink = Sink()
+    box = outbox.Outbox(sink)
+    for event in (changed("x", "1"), changed("y", "1"), changed("x", "2"), changed("x", "2", "round-1")):
+        box.put(event)
+    await running(box, lambda: len(sink.events) >= 3)
+    assert {e.id for e in sink.events} == {
+        changed("x", "2").id,
+        changed("y", "1").id,
+        changed("x", "2", "round-1").id,
+    }
+
+
+async def test_nothing_is_lost_while_nats_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "_PAUSE", 0.0)
+    sink = Sink()
+    sink.away = True
+    box = outbox.Outbox(sink)
+    box.put(changed("x"))
+    task: Awaitable[None] = running(box, lambda: sink.events)
+    asyncio.get_running_loop().call_soon(lambda: setattr(sink, "away", False))
+    await task
+    assert sink.events == [changed("x")]
+
+
+async def test_many_are_published_in_parts() -> None:
+    sink = Sink()
+    box = outbox.Outbox(sink)
+    for n in range(1200):
+        box.put(changed(f"x-{n}"))
+    await running(box, lambda: len(sink.events) == 1200)
