@@ -54,9 +54,6 @@ def test_a_broken_rule_is_named(change: dict[str, Any], field: str) -> None:
         Registration.from_object(obj)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="these rules are in the CRD only, though the module says the model has them"
-)
 @pytest.mark.parametrize(
     ("name", "change"),
     [

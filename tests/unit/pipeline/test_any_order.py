@@ -9,7 +9,6 @@ import base64
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -224,9 +223,6 @@ async def content_and_back(world: World) -> list[Event]:
     return first
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an old CommitPushed of equal content is believed: Committed, though Git holds other"
-)
 async def test_an_old_commit_of_equal_content_does_not_make_a_pending_intent_committed() -> None:
     world = World()
     first = await content_and_back(world)
@@ -237,9 +233,6 @@ async def test_an_old_commit_of_equal_content_does_not_make_a_pending_intent_com
     assert world.secrets.status("database") == "Pending"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an old CommitPushed of equal content turns the commit annotation back"
-)
 async def test_replaying_an_old_commit_of_equal_content_changes_no_annotation() -> None:
     world = World()
     first = await content_and_back(world)

@@ -133,7 +133,6 @@ def test_what_is_no_envelope_is_not_believed(text: str | None) -> None:
 
 
 @pytest.mark.parametrize("text", ["ä.{}", "\N{SNOWMAN}"])
-@pytest.mark.xfail(raises=TypeError, strict=True, reason="hmac.compare_digest takes ASCII texts only")
 def test_an_envelope_with_other_characters_is_not_believed(text: str) -> None:
     assert sealing.restore(RING, "u1", text) is None
 
