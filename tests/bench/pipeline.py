@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,7 +100,7 @@ async def until(check: Callable[[], Awaitable[bool]], what: str) -> None:
     """Wait for something, looking often; raises ``TimeoutError`` naming it."""
     try:
         async with asyncio.timeout(_LIMIT):
-            while not await check():
+            while not await check():  # noqa: ASYNC110 - the API server is asked, it does not tell
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise TimeoutError(f"waited {_LIMIT:.0f} s in vain until {what}") from None
@@ -145,11 +146,15 @@ async def idle(env: Mapping[str, str], times: int) -> Idle:
             name = f"idle-{number}"
             started = time.perf_counter()
             await client.create(SECRETS, intent(name), metadata_only=True)
-            await statuses.until(lambda found, name=name: name in found)
+            await statuses.until(partial(_holds, name))
             committed.append(time.perf_counter() - started)
-            await until(lambda name=name: is_live(client, name), f"{name} is live in both namespaces")
+            await until(partial(is_live, client, name), f"{name} is live in both namespaces")
             live.append(time.perf_counter() - started)
     return Idle(statistics.median(committed), max(committed), statistics.median(live), max(live))
+
+
+def _holds(name: str, found: set[str]) -> bool:
+    return name in found
 
 
 async def is_live(client: KubeClient, name: str) -> bool:

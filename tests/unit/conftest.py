@@ -5,7 +5,7 @@ from hypothesis import settings
 from pytest_socket import disable_socket
 
 # No deadline, as no test goes by the clock; few examples, so that the folder stays a matter of seconds.
-settings.register_profile("unit", max_examples=40, deadline=None)
+settings.register_profile("unit", max_examples=25, deadline=None)
 settings.load_profile("unit")
 
 

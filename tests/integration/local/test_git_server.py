@@ -153,12 +153,16 @@ def test_a_deleted_repository_is_gone(api: Api, repository: str) -> None:
     assert api("DELETE", f"apps/{repository}")[0] == 204
 
 
-def test_fetches_whose_request_git_compresses(api: Api, repository: str, platform: Platform, tmp_path: Path) -> None:
+def test_fetches_whose_request_git_compresses(
+    api: Api, repository: str, platform: Platform, tmp_path: Path
+) -> None:
     """Git compresses what it says it has once that is over 1 KiB: after some twenty commits that only it knows."""
     tree = pushed(api, platform, repository, tmp_path)
     other = tmp_path / "other"
     admin = ("admin", platform.env["GIT_TOKEN"])
-    assert run_git("clone", clone_url(api, repository), str(other), folder=tmp_path, user=admin).returncode == 0
+    assert (
+        run_git("clone", clone_url(api, repository), str(other), folder=tmp_path, user=admin).returncode == 0
+    )
     for number in range(60):
         run_git("commit", "--allow-empty", "-m", f"own {number}", folder=other)
     (tree / "file").write_text("two\n")

@@ -304,9 +304,6 @@ async def test_a_long_handler_keeps_its_message(
     assert seen.names == ["one"]
 
 
-@pytest.mark.xfail(
-    raises=KeyError, strict=True, reason="bound as 'event', which the message of the line always overrides"
-)
 async def test_log_lines_of_a_handler_name_the_event_and_the_trace(
     consuming: Consuming, publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -165,9 +165,6 @@ async def test_a_refused_commit_is_rejected_and_shown() -> None:
     assert (event.reason, event.intents) == ("the branch is protected", (SECRET.intent,))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the digest leaves the reason out, so JetStream drops the second as a duplicate"
-)
 async def test_giving_up_for_another_reason_is_told_again() -> None:
     service = Service()
     await handlers.gave_up(service.ports, [SECRET], "one")

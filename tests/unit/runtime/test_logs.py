@@ -20,8 +20,7 @@ def _loggers_as_before() -> Iterator[None]:
     yield
     root.setLevel(before[0])
     root.handlers[:] = before[1]
-    for name in logs._LOUD:  # noqa: SLF001 - to leave other tests' loggers as they were
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.getLogger("app_platform").setLevel(logging.NOTSET)
     structlog.contextvars.clear_contextvars()
 
 

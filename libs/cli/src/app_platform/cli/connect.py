@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -49,10 +50,14 @@ def run(command: Callable[[History], Awaitable[T]]) -> T:
     except Exception as error:
         if type(error).__module__.split(".")[0] != "nats" and not isinstance(error, OSError):
             raise
-        _fail(
-            f"NATS at {os.environ.get('APP_PLATFORM_NATS_URL')} does not serve the events: {error!s} ({type(error).__name__})"
-        )
+        _fail(f"NATS at {_server()} does not serve the events: {error!s} ({type(error).__name__})")
     raise typer.Exit(1)
+
+
+def _server() -> str:
+    """Host and port alone: the URL may hold a password."""
+    url = urlsplit(os.environ.get("APP_PLATFORM_NATS_URL", ""))
+    return f"{url.hostname}:{url.port or 4222}"
 
 
 def _fail(message: str) -> None:
@@ -75,4 +80,7 @@ def since(text: str | None) -> datetime | None:
         raise typer.BadParameter(
             f"{text!r} is neither a time (2026-01-31T12:00:00Z) nor a duration (90s, 15m, 2h, 1d)"
         ) from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    parsed = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    if parsed > datetime.now(UTC):
+        raise typer.BadParameter(f"{text!r} has not come yet: give a time in the past")
+    return parsed

@@ -199,7 +199,7 @@ class Consumer(Generic[P]):
         links = [trace.Link(_span_context(d.message)) for d in batch[1:20]]
         with (
             structlog.contextvars.bound_contextvars(
-                event=first.event.id, app=first.event.app, batch=len(batch)
+                event_id=first.event.id, app=first.event.app, batch=len(batch)
             ),
             telemetry.tracer().start_as_current_span(
                 f"{self._work.service} {handler.__name__}", context, trace.SpanKind.CONSUMER, links=links

@@ -1,7 +1,7 @@
 """JSON logs, one object a line, with the event, app and trace that a line belongs to.
 
-Guarantees: lines of the standard library's loggers look the same as structlog's. Libraries that log whole bodies at DEBUG
-(kubernetes-asyncio, aiohttp) stay at WARNING whatever the level is, because a body may hold a secret value.
+Guarantees: lines of the standard library's loggers look the same as structlog's. The chosen level is that of our own
+loggers: all others stay at WARNING, because some log whole bodies at DEBUG, and a body may hold a secret value.
 Leaves out: files and rotation; a service writes to standard error.
 """
 
@@ -12,7 +12,7 @@ import structlog
 
 from app_platform.runtime import telemetry
 
-_LOUD: Final = ("aiohttp", "asyncio", "kubernetes_asyncio", "nats", "urllib3", "github", "opentelemetry")
+_OURS: Final = "app_platform"
 
 
 def _add_trace(
@@ -51,7 +51,6 @@ def setup(service: str, replica: str, level: str) -> None:
             ],
         )
     )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in _LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger(_OURS).setLevel(level)
     structlog.contextvars.bind_contextvars(service=service, replica=replica)

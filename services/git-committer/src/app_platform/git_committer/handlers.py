@@ -5,6 +5,7 @@ succeeds, no newer content can have been committed before it, whoever else is ru
 again and decide anew; foreign commits stay.
 """
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -233,7 +234,8 @@ def _version(event: SecretEncrypted | SecretRemoved) -> IntentVersion:
 
 
 def _failed(app: str, intents: list[IntentVersion], reason: str) -> CommitFailed:
-    digest = core.CommitPlan(Changes(), tuple(intents), ()).digest
+    told = core.CommitPlan(Changes(), tuple(intents), ()).digest
+    digest = hashlib.sha256(f"{told} {reason}".encode()).hexdigest()[:16]
     return CommitFailed(app=app, name=app, reason=reason, intents=tuple(intents), digest=digest)
 
 
