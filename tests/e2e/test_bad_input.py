@@ -211,7 +211,6 @@ def test_a_bad_intent_can_be_deleted(app: App) -> None:
     app.settle()
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # it is to be too large
 @pytest.mark.parametrize(
     ("values", "fault"),
     [

@@ -183,16 +183,7 @@ def test_the_git_server_down_for_a_while_loses_nothing(app: App) -> None:
     check(app)
 
 
-REWRITES = pytest.mark.xfail(
-    strict=True,
-    reason="an old RepositoryReady holds an old tree: intents that are Committed become Pending and Committed again",
-)
-
-
-@pytest.mark.parametrize(
-    "service",
-    [pytest.param(name, marks=REWRITES if name == "secrets-encryptor" else ()) for name in SERVICE_NAMES],
-)
+@pytest.mark.parametrize("service", SERVICE_NAMES)
 def test_replayed_events_change_nothing(app: App, service: str) -> None:
     for _ in islice(changes(app), 20):
         pass

@@ -180,9 +180,6 @@ def test_a_deleted_secret_goes_everywhere(app: App) -> None:
     app.check_history()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="status.repository.headSha is written at EncryptionKeyReady only, not at commits"
-)
 def test_the_registration_names_the_head_of_its_repository(app: App) -> None:
     app.create("database")
     app.settle()

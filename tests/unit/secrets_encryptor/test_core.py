@@ -114,8 +114,8 @@ def test_pending_content_needs_no_new_mark_and_gives_the_same_files() -> None:
 
 def test_committed_content_is_known() -> None:
     committed = marked(intent(), sealed(intent()), "Committed")
-    assert not core.is_needed(committed, sealed(committed), "my-app", None)
-    assert core.is_needed(intent(), sealed(intent()), "my-app", None)
+    assert not core.is_needed(committed, sealed(committed), "my-app", core.Look())
+    assert core.is_needed(intent(), sealed(intent()), "my-app", core.Look())
 
 
 def test_changed_content_keeps_its_data_key_and_gets_a_new_time() -> None:
@@ -127,16 +127,15 @@ def test_changed_content_keeps_its_data_key_and_gets_a_new_time() -> None:
     assert second.fingerprint != first.fingerprint
     assert second.sealed.envelope.wrapped == first.sealed.envelope.wrapped
     assert (first.sealed.lastmodified, second.sealed.lastmodified) == (NOW, LATER)
-    assert core.is_needed(changed, second, "my-app", None)
+    assert core.is_needed(changed, second, "my-app", core.Look())
 
 
-@pytest.mark.parametrize(("tree", "needed"), [(None, False), ({}, True)])
+@pytest.mark.parametrize("retry", [False, True])
 def test_what_failed_is_tried_again_when_the_repository_is_looked_at(
-    tree: dict[str, str] | None,
-    needed: bool,  # noqa: FBT001 - parametrized
+    retry: bool,  # noqa: FBT001 - parametrized
 ) -> None:
     failed = marked(intent(), sealed(intent()), "Failed")
-    assert core.is_needed(failed, sealed(failed), "my-app", tree) is needed
+    assert core.is_needed(failed, sealed(failed), "my-app", core.Look(retry_failed=retry)) is retry
 
 
 def test_a_healed_intent_is_sealed_again() -> None:
@@ -168,7 +167,7 @@ def test_a_deletion_concerns_us_while_we_hold_it(
 def test_a_forged_fingerprint_does_not_pass_for_ours() -> None:
     forged = intent(annotations={names.SECRET_STATUS: "Committed", names.SECRET_FINGERPRINT: "0" * 64})
     decision = sealed(forged)
-    assert core.is_needed(forged, decision, "my-app", None)
+    assert core.is_needed(forged, decision, "my-app", core.Look())
     assert decision.mark is not None
 
 

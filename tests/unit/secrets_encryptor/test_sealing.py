@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,10 @@ def intent(data: dict[str, bytes] | None = None, name: str = "database", uid: st
     return Intent(name, uid, "1", "Opaque", {"password": CANARY.encode()} if data is None else data)
 
 
+def fresh(ring: sealing.Keyring = RING) -> sealing.Sealed:
+    return sealing.sealed(ring, intent(), None, NOW)
+
+
 def lines_that_differ(one: str, other: str) -> list[str]:
     pairs = zip(one.splitlines(), other.splitlines(), strict=True)
     return sorted(a.strip().split(":")[0] for a, b in pairs if a != b)
@@ -31,7 +36,7 @@ def lines_that_differ(one: str, other: str) -> list[str]:
 
 @given(DATA)
 def test_the_same_content_gives_the_same_bytes(data: dict[str, bytes]) -> None:
-    sealed = sealing.fresh(RING, NOW)
+    sealed = fresh()
     again = sealing.restore(RING, "u1", sealing.store(RING, "u1", sealed))
     assert again is not None
     shuffled = intent(dict(reversed(list(data.items()))))
@@ -41,7 +46,7 @@ def test_the_same_content_gives_the_same_bytes(data: dict[str, bytes]) -> None:
 
 @given(DATA)
 def test_files_hold_the_content(data: dict[str, bytes]) -> None:
-    files = sealing.files("my-app", intent(data), TARGETS, sealing.fresh(RING, NOW))
+    files = sealing.files("my-app", intent(data), TARGETS, fresh())
     assert [f.path for f in files] == [f"secrets/{t}/database.yaml" for t in TARGETS]
     for file, target in zip(files, TARGETS, strict=True):
         read = sops.decrypt(file.content, [IDENTITY])
@@ -50,7 +55,7 @@ def test_files_hold_the_content(data: dict[str, bytes]) -> None:
 
 
 def test_only_the_line_of_a_changed_value_and_the_mac_differ() -> None:
-    sealed = sealing.fresh(RING, NOW)
+    sealed = fresh()
     before = {"host": b"db", "password": b"one", "user": b"me"}
     (one,) = sealing.files("my-app", intent(before), TARGETS[:1], sealed)
     (two,) = sealing.files("my-app", intent({**before, "password": b"two"}), TARGETS[:1], sealed)
@@ -58,7 +63,7 @@ def test_only_the_line_of_a_changed_value_and_the_mac_differ() -> None:
 
 
 def test_an_added_key_leaves_the_lines_of_the_others() -> None:
-    sealed = sealing.fresh(RING, NOW)
+    sealed = fresh()
     (one,) = sealing.files("my-app", intent({"a": b"1", "c": b"3"}), TARGETS[:1], sealed)
     (two,) = sealing.files("my-app", intent({"a": b"1", "b": b"2", "c": b"3"}), TARGETS[:1], sealed)
     missing = [line for line in one.content.splitlines() if line not in two.content.splitlines()]
@@ -66,7 +71,7 @@ def test_an_added_key_leaves_the_lines_of_the_others() -> None:
 
 
 def test_equal_values_do_not_look_equal() -> None:
-    sealed = sealing.fresh(RING, NOW)
+    sealed = fresh()
     files = sealing.files("my-app", intent({"a": b"same", "b": b"same"}), TARGETS, sealed)
     ciphertexts = [
         line.split("ENC[", 1)[1]
@@ -81,7 +86,7 @@ def test_equal_values_do_not_look_equal() -> None:
 
 def test_a_long_name_still_gives_a_valid_label() -> None:
     name = "a" * 253
-    (file,) = sealing.files("my-app", intent(name=name), TARGETS[:1], sealing.fresh(RING, NOW))
+    (file,) = sealing.files("my-app", intent(name=name), TARGETS[:1], fresh())
     labels = sops.decrypt(file.content, [IDENTITY])["metadata"]["labels"]
     assert all(len(value) <= 63 for value in labels.values())
 
@@ -122,7 +127,7 @@ def test_what_runs_over_a_boundary_is_told_apart() -> None:
 
 
 def test_an_envelope_of_another_intent_is_not_believed() -> None:
-    stored = sealing.store(RING, "u1", sealing.fresh(RING, NOW))
+    stored = sealing.store(RING, "u1", fresh())
     assert sealing.restore(RING, "u1", stored) is not None
     assert sealing.restore(RING, "u2", stored) is None
 
@@ -137,7 +142,7 @@ def test_an_envelope_with_other_characters_is_not_believed(text: str) -> None:
     assert sealing.restore(RING, "u1", text) is None
 
 
-STORED = sealing.store(RING, "u1", sealing.fresh(RING, NOW))
+STORED = sealing.store(RING, "u1", fresh())
 
 
 @given(st.integers(0, len(STORED) - 1), st.sampled_from("0a~}"))
@@ -148,18 +153,18 @@ def test_a_forged_envelope_is_not_believed(at: int, put: str) -> None:
 
 def test_an_envelope_for_other_keys_is_not_believed() -> None:
     theirs = sealing.keyring(OTHER.secret)
-    assert sealing.restore(RING, "u1", sealing.store(theirs, "u1", sealing.fresh(theirs, NOW))) is None
+    assert sealing.restore(RING, "u1", sealing.store(theirs, "u1", fresh(theirs))) is None
 
 
 def test_a_rotated_key_makes_new_envelopes() -> None:
-    stored = sealing.store(RING, "u1", sealing.fresh(RING, NOW))
+    stored = sealing.store(RING, "u1", fresh())
     rotated = sealing.keyring(f"{OTHER.secret}\n{IDENTITY.secret}\n")
     assert rotated.recipient == OTHER.recipient
     assert sealing.restore(rotated, "u1", stored) is None
 
 
 def test_nothing_that_holds_a_value_prints_it() -> None:
-    sealed = sealing.fresh(RING, NOW)
+    sealed = fresh()
     shown = f"{intent()!r} {KeyFile(IDENTITY.secret)!r} {RING!r} {RING} {sealed!r} {IDENTITY!r}"
     for value in (CANARY, IDENTITY.secret, repr(RING.fingerprint_key), repr(RING.envelope_key)):
         assert value not in shown
@@ -172,3 +177,14 @@ def test_what_is_no_key_file_is_refused_without_repeating_it(text: str) -> None:
         sealing.keyring(text)
     assert CANARY not in str(caught.value)
     assert "BROKEN" not in str(caught.value)
+
+
+def test_the_time_stays_while_only_targets_change() -> None:
+    first = fresh()
+    assert sealing.sealed(RING, intent(), first, NOW + timedelta(hours=1)) == first
+
+
+def test_new_content_gets_the_present_time_and_keeps_the_data_key() -> None:
+    first, later = fresh(), NOW + timedelta(hours=1)
+    changed = sealing.sealed(RING, intent({"password": b"other"}), first, later)
+    assert (changed.envelope, changed.lastmodified) == (first.envelope, later)

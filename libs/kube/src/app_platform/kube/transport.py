@@ -4,6 +4,7 @@ The only module that knows aiohttp. Bodies are never logged.
 """
 
 import asyncio
+import io
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -154,7 +155,7 @@ class Transport:
                 request.method,
                 self._config.server + request.path,
                 params=request.parameters,
-                data=None if request.body is None else orjson.dumps(request.body),
+                data=_body(request),
                 headers=await self._headers(request, renew=renew),
                 timeout=limits,
                 server_hostname=self._config.server_name,
@@ -219,3 +220,8 @@ def _hang_up(response: aiohttp.ClientResponse) -> None:
     """End a stream that we no longer want at once: a polite farewell in TLS would outlive the task that asked for it."""
     if response.connection is not None and response.connection.transport is not None:
         response.connection.transport.abort()
+
+
+def _body(request: Request) -> io.BytesIO | None:
+    """The body as a file: aiohttp sends that in pieces, and warns of large bytes."""
+    return None if request.body is None else io.BytesIO(orjson.dumps(request.body))

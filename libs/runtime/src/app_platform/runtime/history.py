@@ -4,6 +4,7 @@ Guarantees: reading changes nothing, not even a durable consumer. A replay reach
 event; a redrive does so for dead letters and then removes the letter. Leaves out: presentation.
 """
 
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -176,7 +177,14 @@ class History:
                     # What was still to come may have been purged meanwhile.
                     more = bool((await subscription.consumer_info()).num_pending)
         finally:
+            await self._forget(stream, subscription)
+
+    async def _forget(self, stream: str, subscription: JetStreamContext.PushSubscription) -> None:
+        """End a reading at once; without this, its consumer would stay a while."""
+        with contextlib.suppress(nats.errors.Error, nats.js.errors.Error, TimeoutError):
+            name = (await subscription.consumer_info()).name
             await subscription.unsubscribe()
+            await self._js.delete_consumer(stream, name)
 
 
 async def _next(subscription: JetStreamContext.PushSubscription) -> Msg | None:

@@ -81,9 +81,3 @@ def sync_verdict(source: Mapping[str, Any] | None, kustomization: Mapping[str, A
 def _ready(obj: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     conditions = (obj or {}).get("status", {}).get("conditions", [])
     return next((c for c in conditions if c.get("type") == "Ready"), None)
-
-
-def fetched_sha(source: Mapping[str, Any] | None) -> str:
-    """The commit that source-controller has fetched (``main@sha1:<sha>``); empty before the first."""
-    revision = (source or {}).get("status", {}).get("artifact", {}).get("revision", "")
-    return str(revision).rpartition(":")[2]

@@ -58,8 +58,9 @@ async def key_ready(ports: Ports, events: Batch) -> Outcome:
         repository, head = await _repository(ports, registration, event)
     except ForgeError as error:
         return await _repository_failed(ports, registration, error)
-    await ports.events.publish(_repository_ready(registration, repository, head, resync_mark(events)))
+    # The head is on the registration before it is told, so that its reader sees whether something newer was committed since.
     await _report_repository(ports, registration, repository, head)
+    await ports.events.publish(_repository_ready(registration, repository, head, resync_mark(events)))
     return Done()
 
 
@@ -167,6 +168,7 @@ async def _commit_once(ports: Ports, registration: Registration, events: Batch) 
         await ports.events.publish(_pushed(app, sha, decided))
     if decided.changes:
         after = core.after(head, sha, decided.changes)
+        await _report_head(ports, registration, after)
         await ports.sync.fetch_now(app, len(after.tree))
         if core.overtaken(events, truth, await ports.cluster.intents(app)):
             # The encryptor compares every intent with what is there now, and tells what differs.
@@ -174,9 +176,19 @@ async def _commit_once(ports: Ports, registration: Registration, events: Batch) 
     return Done()
 
 
+async def _report_head(ports: Ports, registration: Registration, head: Head) -> None:
+    if registration.status.repository.url:
+        # Before that, the repository is still being made, and who makes it reports it.
+        await _report_repository(ports, registration, _known(registration), head)
+
+
 def _look_again(registration: Registration, head: Head) -> RepositoryReady:
+    return _repository_ready(registration, _known(registration), head, "")
+
+
+def _known(registration: Registration) -> Repository:
     known = registration.status.repository
-    return _repository_ready(registration, Repository(registration.name, known.url, known.branch), head, "")
+    return Repository(registration.name, known.url, known.branch)
 
 
 def _pushed(app: str, sha: str, decided: core.CommitPlan) -> CommitPushed:

@@ -235,4 +235,7 @@ def ready_verdict(registration: Registration, namespaces: Verdict) -> Verdict:
             return Verdict(kind, "Progressing", f"waiting for {part}", ok=False)
         if condition.status != "True":
             return Verdict(kind, condition.reason, f"{part}: {condition.message}", ok=False)
+        # Whether Flux follows does not depend on the registration, so that one is not looked at anew for each change.
+        if part != ConditionType.SYNC and condition.observed_generation < registration.generation:
+            return Verdict(kind, "Progressing", f"waiting for {part} to follow the latest change", ok=False)
     return Verdict(kind, "Ready", "the app can be deployed to", ok=True)

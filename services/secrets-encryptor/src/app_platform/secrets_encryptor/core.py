@@ -158,14 +158,9 @@ def _seal(intent: Intent, targets: tuple[str, ...], ring: Keyring, now: datetime
     marked = intent.annotations.get(names.SECRET_FINGERPRINT, "")
     kept = sealing.restore(ring, intent.uid, intent.annotations.get(names.SECRET_ENVELOPE))
     keys = tuple(sorted(intent.data))
-    if kept is not None and _content(marked) == content:
-        if _is(intent, Status.PENDING):
-            return Seal(None, marked, keys, targets, kept)
-        sealed = kept
-    else:
-        sealed = (
-            sealing.Sealed(kept.envelope, now.replace(microsecond=0)) if kept else sealing.fresh(ring, now)
-        )
+    if kept is not None and _content(marked) == content and _is(intent, Status.PENDING):
+        return Seal(None, marked, keys, targets, kept)
+    sealed = sealing.sealed(ring, intent, kept, now)
     # The version makes two marks of one content differ, so that what is told of the first is not taken for the second
     # when another content was between them.
     mark = f"{content}.{intent.resource_version}"
@@ -177,21 +172,34 @@ def _content(mark: str) -> str:
     return mark.partition(".")[0]
 
 
-def is_needed(intent: Intent, decision: Seal, app: str, tree: Mapping[str, str] | None) -> bool:
+@dataclass(frozen=True)
+class Look:
+    """Why intents are looked at.
+
+    Attributes:
+        retry_failed: Whether what failed is tried again. Not because of an intent's own event: its failing is one too,
+            and would start it anew for ever.
+        tree: Path to Git blob id, when it is known what the repository holds now.
+    """
+
+    retry_failed: bool = False
+    tree: Mapping[str, str] | None = None
+
+
+def is_needed(intent: Intent, decision: Seal, app: str, look: Look) -> bool:
     """Whether the files of a sealed intent have to be told.
 
     Args:
         intent: The intent.
         decision: For its present content.
         app: Its app.
-        tree: Path to Git blob id, when the occasion is that the repository was looked at; ``None`` otherwise. Only then
-            is what failed tried again: its own failing is an event too, and must not start it anew for ever.
+        look: The occasion.
     """
     if _content(intent.annotations.get(names.SECRET_FINGERPRINT, "")) != _content(decision.fingerprint):
         return True
-    if tree is not None and _is(intent, Status.COMMITTED):
-        return differs(decision, app, intent, tree)
-    return _is(intent, Status.PENDING) or tree is not None
+    if _is(intent, Status.COMMITTED):
+        return look.tree is not None and differs(decision, app, intent, look.tree)
+    return look.retry_failed or _is(intent, Status.PENDING)
 
 
 def _is(intent: Intent, status: Status) -> bool:

@@ -6,7 +6,7 @@ latest; git-committer goes by that mark.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -112,7 +112,7 @@ async def intents_changed(ports: Ports, events: Batch) -> Outcome:
     intents = await ports.intents.read(app.name, changed)
     gone = [e for e in versions if e.name in changed and e.name not in {i.name for i in intents}]
     await ports.events.publish(*(_removed(app, e.name, e.uid, e.resource_version) for e in gone))
-    return await _settle(ports, app, intents)
+    return await _settle(ports, app, intents, core.Look())
 
 
 async def repository_ready(ports: Ports, events: Batch) -> Outcome:
@@ -126,7 +126,11 @@ async def repository_ready(ports: Ports, events: Batch) -> Outcome:
     intents = await ports.intents.read(app.name)
     left = core.orphans(intents, latest.files)
     await ports.events.publish(*(_removed(app, name, "", latest.head_sha) for name in left))
-    return await _settle(ports, app, intents, latest.files)
+    # An event that comes late, or again, tells of an older tree: what is committed since would seem to be missing in it.
+    is_present = latest.head_sha == app.registration.status.repository.head_sha
+    return await _settle(
+        ports, app, intents, core.Look(retry_failed=True, tree=latest.files if is_present else None)
+    )
 
 
 async def _open_app(ports: Ports, name: str, resync: str) -> _App | None:
@@ -141,20 +145,18 @@ async def _open_app(ports: Ports, name: str, resync: str) -> _App | None:
         return None
 
 
-async def _settle(
-    ports: Ports, app: _App, intents: Iterable[Intent], tree: Mapping[str, str] | None = None
-) -> Outcome:
+async def _settle(ports: Ports, app: _App, intents: Iterable[Intent], look: core.Look) -> Outcome:
     slots = asyncio.Semaphore(_PARALLEL)
 
     async def one(intent: Intent) -> bool:
         async with slots:
-            return await _bring_up(ports, app, intent, tree)
+            return await _bring_up(ports, app, intent, look)
 
     overtaken = [done for done in await asyncio.gather(*map(one, intents)) if not done]
     return Retry(f"{len(overtaken)} intents changed meanwhile") if overtaken else Done()
 
 
-async def _bring_up(ports: Ports, app: _App, intent: Intent, tree: Mapping[str, str] | None) -> bool:
+async def _bring_up(ports: Ports, app: _App, intent: Intent, look: core.Look) -> bool:
     """Do what one intent needs; returns whether it was still as it was read."""
     match core.decide(app.registration, intent, app.ring, datetime.now(UTC)):
         case core.Refuse(mark):
@@ -162,7 +164,7 @@ async def _bring_up(ports: Ports, app: _App, intent: Intent, tree: Mapping[str, 
         case core.Remove():
             await ports.events.publish(_removed(app, intent.name, intent.uid, intent.resource_version))
         case core.Seal() as seal:
-            if core.is_needed(intent, seal, app.name, tree):
+            if core.is_needed(intent, seal, app.name, look):
                 return await _tell_sealed(ports, app, intent, seal)
     return True
 

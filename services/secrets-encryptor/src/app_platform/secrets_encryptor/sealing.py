@@ -56,10 +56,15 @@ class Keyring:
 
 @dataclass(frozen=True)
 class Sealed:
-    """An envelope and since when the content is what it is; both go into every file of the intent."""
+    """An envelope and since when the content is what it is; both go into every file of the intent.
+
+    Attributes:
+        content: Keyed digest of the content, without the targets: a file does not change when another target does.
+    """
 
     envelope: sops.Envelope
     lastmodified: datetime
+    content: str
 
 
 def keyring(key_file: str) -> Keyring:
@@ -92,9 +97,20 @@ def fingerprint(ring: Keyring, intent: Intent, targets: Iterable[str]) -> str:
     return mac.hexdigest()
 
 
-def fresh(ring: Keyring, now: datetime) -> Sealed:
-    """A new data key, wrapped for the app."""
-    return Sealed(sops.new_envelope([ring.recipient]), now.replace(microsecond=0))
+def sealed(ring: Keyring, intent: Intent, kept: Sealed | None, now: datetime) -> Sealed:
+    """What the intent's files are made with: as it was while the content is the same, else with the present time.
+
+    Args:
+        ring: The app's keys.
+        intent: The intent.
+        kept: What was kept on it; ``None`` for a new data key.
+        now: The present time.
+    """
+    content = fingerprint(ring, intent, ())
+    if kept is not None and kept.content == content:
+        return kept
+    envelope = kept.envelope if kept is not None else sops.new_envelope([ring.recipient])
+    return Sealed(envelope, now.replace(microsecond=0), content)
 
 
 def store(ring: Keyring, uid: str, sealed: Sealed) -> str:
@@ -102,6 +118,7 @@ def store(ring: Keyring, uid: str, sealed: Sealed) -> str:
     content = json.dumps(
         {
             "lastmodified": sealed.lastmodified.isoformat(),
+            "content": sealed.content,
             "age": [{"recipient": w.recipient, "enc": w.enc} for w in sealed.envelope.wrapped],
         },
         separators=(",", ":"),
@@ -122,7 +139,7 @@ def restore(ring: Keyring, uid: str, text: str | None) -> Sealed | None:
         envelope = sops.open_envelope(wrapped, ring.identities)
     except sops.SopsError:
         return None
-    return Sealed(envelope, datetime.fromisoformat(fields["lastmodified"]).astimezone(UTC))
+    return Sealed(envelope, datetime.fromisoformat(fields["lastmodified"]).astimezone(UTC), fields["content"])
 
 
 def _envelope_mac(ring: Keyring, uid: str, content: str) -> str:
