@@ -5,7 +5,6 @@ import io
 import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 
 from app_platform.contracts import names
