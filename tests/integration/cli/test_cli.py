@@ -162,7 +162,7 @@ def test_without_nats_one_line_says_so(arguments: tuple[str, ...]) -> None:
     done = program("nats://127.0.0.1:1", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("app-platform: NATS at nats://127.0.0.1:1 does not")
+    assert line.startswith("app-platform: NATS at 127.0.0.1:1 does not")
 
 
 def test_without_streams_one_line_says_so(nats_server: NatsServer) -> None:
