@@ -148,8 +148,19 @@ class Consumer(Generic[P]):
         return self._settings.in_hand - len(self._inbox)
 
     async def _receive(self, message: Msg) -> None:
+        if dataref_of(message.data) is None:
+            await self._take_in(message)
+            return
+        # Messages arrive one after the other: one whose data is slow to come must not keep the others waiting.
+        fetching = asyncio.create_task(self._take_in(message), name="fetch event data")
+        self._workers.add(fetching)
+        fetching.add_done_callback(self._workers.discard)
+
+    async def _take_in(self, message: Msg) -> None:
         try:
-            delivery = await self._read(message)
+            # nats-py's object store waits without limit for a chunk that does not come.
+            async with asyncio.timeout(self._settings.publish_timeout):
+                delivery = await self._read(message)
         except UnreadableEventError as error:
             await self._bury_unreadable(message, str(error))
             return

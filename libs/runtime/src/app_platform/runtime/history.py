@@ -4,6 +4,7 @@ Guarantees: reading changes nothing, not even a durable consumer. A replay reach
 event; a redrive does so for dead letters and then removes the letter. Leaves out: presentation.
 """
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ from app_platform.runtime.settings import RuntimeSettings
 
 _PAGE: Final = 256
 _IDLE: Final = 1.0
+_DATA_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,10 @@ class History:
         if ref is None:
             return None
         try:
-            return (await (await self._js.object_store(streams.EVENT_DATA)).get(ref)).data
+            async with asyncio.timeout(_DATA_SECONDS):
+                return (await (await self._js.object_store(streams.EVENT_DATA)).get(ref)).data
+        except TimeoutError:
+            raise UnreadableEventError("its data does not come from the object store") from None
         except nats.js.errors.NotFoundError:
             raise UnreadableEventError("its data has left the object store") from None
 
