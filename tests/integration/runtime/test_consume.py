@@ -325,3 +325,23 @@ async def test_log_lines_of_a_handler_name_the_event_and_the_trace(
     (line,) = told
     assert (line["event"], line["app"], line["batch"]) == ("at work", "my-app", 1)
     assert line["event_id"] == changed("one").id
+
+
+async def test_data_that_does_not_come_holds_up_nobody(
+    consuming: Consuming, publisher: Publisher, js: JetStreamContext, settings: RuntimeSettings
+) -> None:
+    large = SecretEncrypted(
+        app="my-app",
+        name="large",
+        uid="u",
+        resource_version="1",
+        fingerprint="f",
+        keys=(),
+        files=(EncryptedFile(path="p", content="x" * (settings.max_inline_bytes + 1)),),
+    )
+    await publisher.publish(large)
+    # The object's description stays, so that a reader waits for chunks that never come.
+    await js.purge_stream("OBJ_EVENT_DATA", subject="$O.EVENT_DATA.C.>")
+    async with consuming() as seen:
+        await publisher.publish(changed("one"))
+        await until(lambda: seen.names == ["one"], "the one with its data inside is handled")
