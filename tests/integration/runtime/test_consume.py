@@ -9,7 +9,7 @@ import pytest
 import structlog
 from nats.js import JetStreamContext
 
-from app_platform.contracts import EncryptedFile, SecretEncrypted
+from app_platform.contracts import EncryptedFile, SecretEncrypted, SecretIntentChanged
 from app_platform.runtime import Batch, Done, Outcome, Reject, Retry, RuntimeSettings, logs
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import History, Query
@@ -328,7 +328,7 @@ async def test_log_lines_of_a_handler_name_the_event_and_the_trace(
 
 
 async def test_data_that_does_not_come_holds_up_nobody(
-    consuming: Consuming, publisher: Publisher, js: JetStreamContext, settings: RuntimeSettings
+    consuming: Consuming, publisher: Publisher, settings: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = SecretEncrypted(
         app="my-app",
@@ -340,8 +340,12 @@ async def test_data_that_does_not_come_holds_up_nobody(
         files=(EncryptedFile(path="p", content="x" * (settings.max_inline_bytes + 1)),),
     )
     await publisher.publish(large)
-    # The object's description stays, so that a reader waits for chunks that never come.
-    await js.purge_stream("OBJ_EVENT_DATA", subject="$O.EVENT_DATA.C.>")
-    async with consuming() as seen:
+    # nats-py was seen to wait for ever in there; what makes it do so is not known.
+    monkeypatch.setattr("nats.js.object_store.ObjectStore.get", _never)
+    async with consuming(handlers={SecretEncrypted: note, SecretIntentChanged: note}, grace=1.0) as seen:
         await publisher.publish(changed("one"))
         await until(lambda: seen.names == ["one"], "the one with its data inside is handled")
+
+
+async def _never(*_: object) -> None:
+    await asyncio.Event().wait()
