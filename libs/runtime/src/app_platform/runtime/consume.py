@@ -148,19 +148,20 @@ class Consumer(Generic[P]):
         return self._settings.in_hand - len(self._inbox)
 
     async def _receive(self, message: Msg) -> None:
-        if dataref_of(message.data) is None:
-            await self._take_in(message)
+        ref = dataref_of(message.data)
+        if ref is None:
+            await self._take_in(message, ref)
             return
         # Messages arrive one after the other: one whose data is slow to come must not keep the others waiting.
-        fetching = asyncio.create_task(self._take_in(message), name="fetch event data")
+        fetching = asyncio.create_task(self._take_in(message, ref), name="fetch event data")
         self._workers.add(fetching)
         fetching.add_done_callback(self._workers.discard)
 
-    async def _take_in(self, message: Msg) -> None:
+    async def _take_in(self, message: Msg, ref: str | None) -> None:
         try:
             # nats-py's object store waits without limit for a chunk that does not come.
             async with asyncio.timeout(self._settings.publish_timeout):
-                delivery = await self._read(message)
+                delivery = await self._read(message, ref)
         except UnreadableEventError as error:
             await self._bury_unreadable(message, str(error))
             return
@@ -175,8 +176,7 @@ class Consumer(Generic[P]):
             return
         self._enqueue(handler, delivery)
 
-    async def _read(self, message: Msg) -> Delivery:
-        ref = dataref_of(message.data)
+    async def _read(self, message: Msg, ref: str | None) -> Delivery:
         data = None
         if ref is not None:
             try:

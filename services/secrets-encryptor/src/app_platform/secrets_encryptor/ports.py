@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from app_platform.contracts import IntentVersion, Registration, Verdict
+from app_platform.contracts import Registration, Verdict
 from app_platform.runtime import EventSink
 
 
@@ -124,10 +124,6 @@ class OwnWrites:
 
     def __contains__(self, version: tuple[str, str]) -> bool:
         return version in self._versions
-
-    def contains(self, version: IntentVersion) -> bool:
-        """Whether this replica wrote that version."""
-        return (version.uid, version.resource_version) in self
 
 
 @dataclass(frozen=True)
