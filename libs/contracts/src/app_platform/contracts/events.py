@@ -117,6 +117,20 @@ class RepositoryReady(Event):
     )
 
 
+class RepositoryDrifted(Event):
+    """Somebody else changed what the platform keeps in its repository; it is being put back."""
+
+    kind: ClassVar[str] = "repository"
+    verb: ClassVar[str] = "drifted"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "head_sha", "part")
+
+    type: Literal["work.labrats.repository.drifted.v1"] = "work.labrats.repository.drifted.v1"
+    uid: str
+    head_sha: str
+    part: Literal["secrets", "base"] = Field(description="Secrets, or the repository's own files.")
+    paths: tuple[str, ...] = Field(description="Files that are missing, changed or foreign.")
+
+
 class SecretIntentChanged(Event):
     """A secret intent was made or changed. Its content is not told: the encryptor reads it."""
 
@@ -139,6 +153,10 @@ class SecretIntentDeleted(Event):
     type: Literal["work.labrats.secret-intent.deleted.v1"] = "work.labrats.secret-intent.deleted.v1"
     uid: str = Field(description="Of the object.")
     resource_version: str = Field(description="Of the object, when this was seen.")
+
+
+Cause = Literal["change", "repair", "rotation"]
+"""Why files are committed: the intent changed, the repository was changed by somebody else, or the app's AGE key was replaced."""
 
 
 class EncryptedFile(EventPart):
@@ -170,6 +188,8 @@ class SecretEncrypted(Event):
     fingerprint: str
     keys: tuple[str, ...]
     files: tuple[EncryptedFile, ...]
+    cause: Cause = Field(default="change", description="Why the files are told now.")
+    by: str = Field(default="", description="Who changed the intent last, as far as the object tells.")
 
     @property
     def intent(self) -> IntentVersion:
@@ -191,6 +211,7 @@ class SecretRemoved(Event):
         description="Of the intent that was deleted; empty when files were found that have none."
     )
     resource_version: str
+    by: str = Field(default="", description="Who deleted the intent, as far as the object tells.")
 
 
 class RemovedIntent(EventPart):
@@ -254,6 +275,7 @@ AnyEvent = Annotated[
     | NamespacesReady
     | EncryptionKeyReady
     | RepositoryReady
+    | RepositoryDrifted
     | SecretIntentChanged
     | SecretIntentDeleted
     | SecretEncrypted
