@@ -130,6 +130,23 @@ async def bulk(env: Mapping[str, str], count: int) -> Bulk:
         return Bulk(seconds, await commits(env) - before)
 
 
+async def floor(env: Mapping[str, str], count: int) -> float:
+    """Seconds for the API server's part of ``bulk`` alone: the same writes on Secrets that nobody looks at."""
+    async with prepared(env) as (client, _):
+
+        async def one(name: str) -> None:
+            manifest = intent(name)
+            del manifest["metadata"]["labels"]
+            await client.create(SECRETS, manifest, metadata_only=True)
+            for status in ("Pending", "Committed"):
+                patch = {"metadata": {"annotations": {names.SECRET_STATUS: status}}}
+                await client.merge_patch(SECRETS, name, f"{APP}-platform", patch, metadata_only=True)
+
+        started = time.perf_counter()
+        await asyncio.gather(*(one(f"floor-{i}") for i in range(count)))
+        return time.perf_counter() - started
+
+
 async def commits(env: Mapping[str, str]) -> int:
     """How many commits the history tells of."""
     settings = RuntimeSettings(nats_url=env["NATS_URL"])
