@@ -8,11 +8,20 @@ from pathlib import Path
 import yaml
 
 from app_platform.contracts import names
-from app_platform.kube import CONFIG_MAPS, NAMESPACES, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS, Selector
+from app_platform.kube import (
+    CONFIG_MAPS,
+    GIT_REPOSITORIES,
+    KUSTOMIZATIONS,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    Selector,
+)
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import Platform
 from app_platform.local.demo import Report, demonstrate
-from support.apps import CANARY, GIT_REPOSITORIES, KUSTOMIZATIONS, PATIENCE, App, condition, leaks
+from support.apps import CANARY, PATIENCE, App, condition, leaks
 from support.cluster import Cluster
 from support.gitrepo import run_git
 from support.platform import eventually

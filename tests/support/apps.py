@@ -27,8 +27,6 @@ from support.platform import eventually
 CANARY = "c4n4ry-v4lu3"
 INTENTS = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 DELIVERED = Selector(labels=names.SECRET_NAME_LABEL)
-GIT_REPOSITORIES = Resource("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository")
-KUSTOMIZATIONS = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
 PATIENCE = 120.0
 
 _numbers = itertools.count(1)

@@ -14,6 +14,8 @@ import pyrage
 import pytest
 
 from app_platform.kube import (
+    GIT_REPOSITORIES,
+    KUSTOMIZATIONS,
     NAMESPACES,
     ROLE_BINDINGS,
     ROLES,
@@ -25,10 +27,8 @@ from app_platform.kube import (
     Resource,
 )
 from app_platform.local import Platform
-from app_platform.local.source.controller import GIT_REPOSITORIES
 from support.gitrepo import commit_and_push
 
-SYNCS = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
 MANAGER = "test"
 
 
@@ -107,7 +107,9 @@ async def apply_sync(api: KubeClient, namespace: str, **spec: Any) -> None:
         "sourceRef": {"kind": "GitRepository", "name": "source"},
         **spec,
     }
-    await api.apply(SYNCS, SYNCS.manifest("sync", namespace, spec=content), field_manager=MANAGER)
+    await api.apply(
+        KUSTOMIZATIONS, KUSTOMIZATIONS.manifest("sync", namespace, spec=content), field_manager=MANAGER
+    )
 
 
 async def wait_for(

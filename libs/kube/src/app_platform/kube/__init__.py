@@ -9,6 +9,7 @@ Knows nothing of the App Platform's own kinds, but for `registrations`, by which
 from app_platform.kube.client import EVERYTHING, KubeClient, Page, Selector
 from app_platform.kube.config import ClusterConfig, ConfigError
 from app_platform.kube.errors import (
+    RETRIABLE,
     AlreadyExists,
     BadRequest,
     Cause,
@@ -29,6 +30,8 @@ from app_platform.kube.resources import (
     CLUSTER_ROLES,
     CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
+    GIT_REPOSITORIES,
+    KUSTOMIZATIONS,
     LEASES,
     NAMESPACES,
     ROLE_BINDINGS,
@@ -49,8 +52,11 @@ __all__ = [
     "CONFIG_MAPS",
     "CUSTOM_RESOURCE_DEFINITIONS",
     "EVERYTHING",
+    "GIT_REPOSITORIES",
+    "KUSTOMIZATIONS",
     "LEASES",
     "NAMESPACES",
+    "RETRIABLE",
     "ROLES",
     "ROLE_BINDINGS",
     "SECRETS",

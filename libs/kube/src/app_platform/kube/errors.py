@@ -108,6 +108,10 @@ class Unavailable(KubeError):  # noqa: N818
     transient = True
 
 
+RETRIABLE: Final[tuple[type[KubeError], ...]] = (Unavailable, TooManyRequests, Conflict, Forbidden)
+"""What mends itself when a controller reads again and decides again; a new binding takes a moment until the API server knows
+it, hence Forbidden. Wider than ``transient``, which is about sending the same request again."""
+
 _BY_STATUS: Final[dict[int, type[KubeError]]] = {
     400: BadRequest,
     401: Unauthorized,

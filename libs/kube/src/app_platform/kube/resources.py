@@ -1,6 +1,6 @@
 """Kinds of objects and where the API server keeps them. Pure.
 
-Only built-in kinds are listed; a user of this library adds its own: `Resource("example.com", "v1", "widgets", "Widget")`.
+Listed are built-in kinds, and those of Flux that several services use; a user of this library adds its own: `Resource("example.com", "v1", "widgets", "Widget")`.
 """
 
 from collections.abc import Mapping
@@ -92,6 +92,8 @@ CLUSTER_ROLE_BINDINGS: Final = Resource(
     _RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
 )
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+GIT_REPOSITORIES: Final = Resource("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository")
+KUSTOMIZATIONS: Final = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
 CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )

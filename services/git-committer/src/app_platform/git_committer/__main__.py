@@ -9,15 +9,7 @@ from app_platform.git_committer.adapters.local_forge import local_forge
 from app_platform.git_committer.handlers import HANDLERS, gave_up
 from app_platform.git_committer.ports import Ports
 from app_platform.git_committer.settings import Settings
-from app_platform.kube import (
-    ClusterConfig,
-    Conflict,
-    Forbidden,
-    KubeClient,
-    KubeError,
-    TooManyRequests,
-    Unavailable,
-)
+from app_platform.kube import RETRIABLE, ClusterConfig, KubeClient, KubeError
 from app_platform.kube.registrations import Registrations
 from app_platform.runtime import Runtime, Service, load, run
 
@@ -43,8 +35,7 @@ def main() -> None:
             ports=ports,
             handlers=HANDLERS,
             gave_up=gave_up,
-            # Forbidden: a new binding takes a moment until the API server knows it.
-            transient=(Unavailable, TooManyRequests, Conflict, Forbidden),
+            transient=RETRIABLE,
         )
     )
 

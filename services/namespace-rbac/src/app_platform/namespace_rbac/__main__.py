@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app_platform.kube import ClusterConfig, Conflict, Forbidden, KubeClient, TooManyRequests, Unavailable
+from app_platform.kube import RETRIABLE, ClusterConfig, KubeClient
 from app_platform.kube.registrations import Registrations
 from app_platform.namespace_rbac.adapters import SERVICE, KubernetesCluster
 from app_platform.namespace_rbac.handlers import HANDLERS, gave_up
@@ -27,8 +27,7 @@ def main() -> None:
             ports=ports,
             handlers=HANDLERS,
             gave_up=gave_up,
-            # Forbidden: a new binding takes a moment until the API server knows it.
-            transient=(Unavailable, TooManyRequests, Conflict, Forbidden),
+            transient=RETRIABLE,
         )
     )
 

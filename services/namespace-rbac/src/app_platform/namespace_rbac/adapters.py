@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from app_platform.contracts import names
 from app_platform.kube import (
+    KUSTOMIZATIONS,
     NAMESPACES,
     ROLE_BINDINGS,
     ROLES,
@@ -17,13 +18,11 @@ from app_platform.kube import (
     AlreadyExists,
     KubeClient,
     NotFound,
-    Resource,
     Selector,
 )
 from app_platform.namespace_rbac.ports import ConflictError, Manifest, NamespaceView, Observed
 
 SERVICE: Final = "namespace-rbac"
-KUSTOMIZATIONS: Final = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
 _BY_KIND: Final = {r.kind: r for r in (NAMESPACES, ROLES, ROLE_BINDINGS, SERVICE_ACCOUNTS)}
 _MANAGED: Final = (ROLES, ROLE_BINDINGS, SERVICE_ACCOUNTS)
 

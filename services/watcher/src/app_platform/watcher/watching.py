@@ -15,7 +15,16 @@ from datetime import datetime
 from typing import Any, Final, NoReturn
 
 from app_platform.contracts import names
-from app_platform.kube import SECRETS, Change, Informer, KubeClient, Resource, Scope, Selector
+from app_platform.kube import (
+    GIT_REPOSITORIES,
+    KUSTOMIZATIONS,
+    SECRETS,
+    Change,
+    Informer,
+    KubeClient,
+    Scope,
+    Selector,
+)
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.watcher import core
 from app_platform.watcher.apps import Apps
@@ -25,10 +34,7 @@ from app_platform.watcher.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
 _INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
-_FLUX: Final = (
-    Resource("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository"),
-    Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization"),
-)
+_FLUX: Final = (GIT_REPOSITORIES, KUSTOMIZATIONS)
 _LOOK_SECONDS: Final = 3.0
 
 

@@ -4,15 +4,23 @@ from collections.abc import Sequence
 from typing import Final
 
 from app_platform.contracts import names
-from app_platform.kube import ROLE_BINDINGS, ROLES, SECRETS, SERVICE_ACCOUNTS, Object, Resource, Selector
+from app_platform.kube import (
+    GIT_REPOSITORIES,
+    KUSTOMIZATIONS,
+    ROLE_BINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    Object,
+    Resource,
+    Selector,
+)
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local.demo.world import (
     ACCESS,
     APP,
     DEV,
-    GIT_REPOSITORIES,
     HOME,
-    KUSTOMIZATIONS,
     PROD,
     TEST,
     World,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from app_platform.contracts import names
-from app_platform.kube import NAMESPACES, SECRETS, KubeClient, Object, Resource
+from app_platform.kube import NAMESPACES, SECRETS, KubeClient, Object
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local.demo.report import DemoError, Report
 from app_platform.local.demo.repository import Repository
@@ -21,8 +21,6 @@ HOME: Final = names.platform_namespace(APP)
 DEV, PROD, TEST = f"{APP}-dev", f"{APP}-prod", f"{APP}-test"
 ACCESS: Final = (("my-app-admins", "admin"), ("my-app-developers", "developer"), ("auditors", "reader"))
 
-GIT_REPOSITORIES: Final = Resource("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository")
-KUSTOMIZATIONS: Final = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
 
 _PATIENCE: Final = 60.0
 _PAUSE: Final = 0.05

@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from app_platform.kube import SECRETS, Change, Informer, Key, KubeClient, KubeError, Object, Resource, Scope
+from app_platform.kube import (
+    GIT_REPOSITORIES,
+    SECRETS,
+    Change,
+    Informer,
+    Key,
+    KubeClient,
+    KubeError,
+    Object,
+    Scope,
+)
 from app_platform.local.source.fetch import Fetcher
 from app_platform.local.source.status import (
     RefusedError,
@@ -24,8 +34,6 @@ from app_platform.local.source.status import (
     trigger,
     wanted,
 )
-
-GIT_REPOSITORIES = Resource("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository")
 
 _AT_ONCE = 4
 _IDLE_SECONDS = 300.0

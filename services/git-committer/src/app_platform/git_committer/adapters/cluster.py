@@ -11,11 +11,18 @@ from typing import Any, Final
 from app_platform.contracts import names
 from app_platform.git_committer.flux import REQUESTED_AT
 from app_platform.git_committer.ports import Credential, IntentState
-from app_platform.kube import SECRETS, AlreadyExists, KubeClient, NotFound, Resource, Selector
+from app_platform.kube import (
+    GIT_REPOSITORIES,
+    KUSTOMIZATIONS,
+    SECRETS,
+    AlreadyExists,
+    KubeClient,
+    NotFound,
+    Resource,
+    Selector,
+)
 
 SERVICE: Final = "git-committer"
-GIT_REPOSITORIES: Final = Resource("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository")
-KUSTOMIZATIONS: Final = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
 _BY_KIND: Final = {r.kind: r for r in (GIT_REPOSITORIES, KUSTOMIZATIONS)}
 _INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
