@@ -36,6 +36,13 @@ class FakeCluster:
         mine = [o for o in self.objects.values() if o["metadata"]["labels"].get(names.APP_LABEL) == app]
         return Observed(seen, mine)
 
+    async def has_released(self, app: str) -> bool:
+        """See ``Cluster.has_released``."""
+        return any(
+            v.labels.get(names.APP_LABEL) == app and names.RELEASED in v.annotations
+            for v in self.namespaces.values()
+        )
+
     async def create_namespace(self, manifest: Manifest) -> None:
         """See ``Cluster.create_namespace``."""
         if manifest["metadata"]["name"] in self.namespaces:

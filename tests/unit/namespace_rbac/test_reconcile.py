@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_platform.contracts import NamespacesReady, RegistrationChanged, names
+from app_platform.contracts import FluxObjectChanged, NamespacesReady, RegistrationChanged, names
 from app_platform.namespace_rbac import core, handlers, manifests
 from app_platform.namespace_rbac.ports import Ports
 from app_platform.runtime import Done, Retry
@@ -16,6 +16,9 @@ from support.fakes.registrations import FakeRegistrations
 from support.samples import registration, registration_object
 
 EVENT = RegistrationChanged(app="my-app", name="my-app", uid="u", resource_version="1")
+SYNCED = FluxObjectChanged(
+    app="my-app", name="my-app-platform", uid="k", resource_version="2", object_kind="Kustomization"
+)
 ROLES = {"team-admins": "admin", "team-devs": "developer", "auditors": "reader"}
 
 
@@ -200,3 +203,17 @@ def test_no_oidc_client_means_no_right_to_read() -> None:
 )
 def test_what_covers_what(found: Any, wanted: Any, covered: bool) -> None:  # noqa: FBT001 - parametrized
     assert core.covers(found, wanted) is covered
+
+
+async def test_what_flux_reports_matters_only_while_a_namespace_was_given_up(service: Service) -> None:
+    await service.run()
+    service.cluster.writes.clear()
+    binding = ("RoleBinding", "my-app-dev", "app-platform-flux")
+    service.cluster.objects.pop(binding)
+    assert await handlers.flux_changed(service.ports, [SYNCED]) == Done()
+    assert not service.cluster.writes
+    service.change(namespaces=["my-app-dev"])
+    await service.run()
+    service.cluster.objects.pop(binding)
+    assert await handlers.flux_changed(service.ports, [SYNCED]) == Done()
+    assert ("apply", binding) in service.cluster.writes

@@ -29,7 +29,7 @@ from opentelemetry import propagate, trace
 
 from app_platform.contracts import Event, UnreadableEventError, decode, subjects
 from app_platform.contracts.cloudevents import dataref_of
-from app_platform.runtime import dead_letters, streams, telemetry
+from app_platform.runtime import dead_letters, event_data, streams, telemetry
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.inbox import Inbox
 from app_platform.runtime.outcomes import (
@@ -159,9 +159,7 @@ class Consumer(Generic[P]):
 
     async def _take_in(self, message: Msg, ref: str | None) -> None:
         try:
-            # nats-py's object store waits without limit for a chunk that does not come.
-            async with asyncio.timeout(self._settings.publish_timeout):
-                delivery = await self._read(message, ref)
+            delivery = await self._read(message, ref)
         except UnreadableEventError as error:
             await self._bury_unreadable(message, str(error))
             return
@@ -177,12 +175,7 @@ class Consumer(Generic[P]):
         self._enqueue(handler, delivery)
 
     async def _read(self, message: Msg, ref: str | None) -> Delivery:
-        data = None
-        if ref is not None:
-            try:
-                data = (await (await self._js.object_store(streams.EVENT_DATA)).get(ref)).data
-            except nats.js.errors.NotFoundError:
-                raise UnreadableEventError("its data has left the object store") from None
+        data = await event_data.fetch(self._js, ref, self._settings.publish_timeout)
         event, _ = decode(message.data, data)
         meta = message.metadata
         return Delivery(event, message, meta.num_delivered, meta.sequence.stream)

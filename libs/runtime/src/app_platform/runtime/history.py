@@ -4,7 +4,6 @@ Guarantees: reading changes nothing, not even a durable consumer. A replay reach
 event; a redrive does so for dead letters and then removes the letter. Leaves out: presentation.
 """
 
-import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
@@ -23,7 +22,7 @@ from opentelemetry.context import Context
 
 from app_platform.contracts import Envelope, Event, UnreadableEventError, decode, subjects
 from app_platform.contracts.cloudevents import dataref_of
-from app_platform.runtime import streams
+from app_platform.runtime import event_data, streams
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.publish import Publisher
 from app_platform.runtime.settings import RuntimeSettings
@@ -146,16 +145,10 @@ class History:
         return Recorded(event, envelope, sequence, _trace_id(headers))
 
     async def _data(self, body: bytes) -> bytes | None:
-        ref = dataref_of(body)
-        if ref is None:
-            return None
         try:
-            async with asyncio.timeout(_DATA_SECONDS):
-                return (await (await self._js.object_store(streams.EVENT_DATA)).get(ref)).data
+            return await event_data.fetch(self._js, dataref_of(body), _DATA_SECONDS)
         except TimeoutError:
             raise UnreadableEventError("its data does not come from the object store") from None
-        except nats.js.errors.NotFoundError:
-            raise UnreadableEventError("its data has left the object store") from None
 
     async def _read(
         self, stream: str, subject: str, since: datetime | None, *, follow: bool

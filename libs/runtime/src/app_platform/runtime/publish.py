@@ -17,7 +17,7 @@ from opentelemetry import propagate, trace
 
 from app_platform.contracts import Envelope, Event, encode, subjects
 from app_platform.contracts.cloudevents import CONTENT_TYPE, encode_data
-from app_platform.runtime import streams, telemetry
+from app_platform.runtime import event_data, streams, telemetry
 from app_platform.runtime.settings import RuntimeSettings
 
 _PIPELINE: Final = 256
@@ -82,7 +82,7 @@ class Publisher:
         if len(data) <= self._settings.max_inline_bytes:
             return None
         try:
-            await (await self._js.object_store(streams.EVENT_DATA)).put(event.id, data)
+            await event_data.store(self._js, event.id, data, self._settings.publish_timeout)
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise PublishError(
                 f"NATS did not store the data of {event.id!r}: {type(error).__name__}"

@@ -48,6 +48,11 @@ class KubernetesCluster:
         oidc = await self._oidc_secrets(app, home) if bound else frozenset[str]()
         return Observed(namespaces, managed, oidc, delivered)
 
+    async def has_released(self, app: str) -> bool:
+        """See ``Cluster.has_released``."""
+        labelled = await self._client.list(NAMESPACES, None, Selector(labels=f"{names.APP_LABEL}={app}"))
+        return any(names.RELEASED in view.annotations for view in map(_view, labelled))
+
     async def create_namespace(self, manifest: Manifest) -> None:
         """See ``Cluster.create_namespace``."""
         try:

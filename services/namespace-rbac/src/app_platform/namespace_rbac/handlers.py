@@ -1,4 +1,4 @@
-"""Reconciles one registration: every event of this service leads here.
+"""Reconciles one registration: every event of this service leads here, if it can matter.
 
 Guarantees: running it twice, late or out of order ends the same, because it reads the present state first. The order of
 writes is such that a crash between any two leaves nothing that the next run would not mend.
@@ -35,6 +35,18 @@ async def reconcile(ports: Ports, events: Batch) -> Outcome:
         return await _serve(ports, registration, resync_mark(events))
     except ConflictError as error:
         return Retry(str(error))
+
+
+async def flux_changed(ports: Ports, events: Batch) -> Outcome:
+    """Reconcile while a namespace that the app gave up still holds what Flux put there, and not otherwise.
+
+    Flux objects change with each commit and each interval; nothing else here depends on them.
+    """
+    app = events[0].app
+    applied = [e for e in events if isinstance(e, FluxObjectChanged) and e.object_kind == "Kustomization"]
+    if not applied or not await ports.cluster.has_released(app):
+        return Done()
+    return await reconcile(ports, events)
 
 
 async def _serve(ports: Ports, registration: Registration, resync: str) -> Outcome:
@@ -102,5 +114,5 @@ async def gave_up(ports: Ports, events: Batch, reason: str) -> None:
 HANDLERS: HandlerTable[Ports] = {
     RegistrationChanged: reconcile,
     RegistrationDeleted: reconcile,
-    FluxObjectChanged: reconcile,
+    FluxObjectChanged: flux_changed,
 }

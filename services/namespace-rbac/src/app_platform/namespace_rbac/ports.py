@@ -73,6 +73,10 @@ class Cluster(Protocol):
         """What is there for ``app``, looking also at the namespaces ``wanted``."""
         ...
 
+    async def has_released(self, app: str) -> bool:
+        """Whether there is a namespace that the app gave up."""
+        ...
+
     async def create_namespace(self, manifest: Manifest) -> None:
         """Make a namespace; raises ``ConflictError`` when it exists by now."""
         ...
