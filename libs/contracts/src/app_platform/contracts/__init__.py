@@ -25,6 +25,7 @@ from app_platform.contracts.events import (
     SecretIntentChanged,
     SecretIntentDeleted,
     SecretRemoved,
+    SourceChanged,
     type_of,
 )
 from app_platform.contracts.registration import (
@@ -68,6 +69,7 @@ __all__ = [
     "SecretIntentChanged",
     "SecretIntentDeleted",
     "SecretRemoved",
+    "SourceChanged",
     "UnreadableEventError",
     "Verdict",
     "decode",

@@ -269,6 +269,23 @@ class FluxObjectChanged(Event):
     message: str = ""
 
 
+class SourceChanged(Event):
+    """The forge told that a repository which a GitRepository of the app follows was pushed to, or changed otherwise."""
+
+    kind: ClassVar[str] = "source"
+    verb: ClassVar[str] = "changed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("action", "ref", "sha")
+
+    type: Literal["work.labrats.source.changed.v1"] = "work.labrats.source.changed.v1"
+    action: str = Field(
+        description="``push``, or what happened to the repository: ``archived``, ``renamed``, …"
+    )
+    repository: str = Field(description="Host and path, for instance ``github.com/owner/repo``.")
+    ref: str = Field(default="", description="That was pushed to, for instance ``refs/heads/main``.")
+    sha: str = Field(default="", description="Of the commit that the ref names now.")
+    by: str = Field(default="", description="Login of who did it.")
+
+
 AnyEvent = Annotated[
     RegistrationChanged
     | RegistrationDeleted
@@ -282,7 +299,8 @@ AnyEvent = Annotated[
     | SecretRemoved
     | CommitPushed
     | CommitFailed
-    | FluxObjectChanged,
+    | FluxObjectChanged
+    | SourceChanged,
     Field(discriminator="type"),
 ]
 
