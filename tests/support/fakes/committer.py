@@ -18,6 +18,7 @@ class FakeCluster:
         self.kustomization: dict[str, Any] | None = None
         self.stored: Credential | None = None
         self.fetches: list[str] = []
+        self.fetched_sources: list[tuple[str, str]] = []
         self.deleted: list[str] = []
         self._secrets = secrets
 
@@ -42,6 +43,10 @@ class FakeCluster:
         """See ``Cluster.delete_flux``."""
         self.deleted.append(app)
         self.source = self.kustomization = None
+
+    async def fetch_source(self, app: str, name: str) -> None:
+        """See ``Sync.fetch_source``."""
+        self.fetched_sources.append((app, name))
 
     async def fetch_now(self, app: str, files: int) -> None:
         """See ``Sync.fetch_now``."""
