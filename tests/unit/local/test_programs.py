@@ -29,7 +29,7 @@ def site(options: Options) -> Site:
         options=options,
         tools={name: Path("/tools") / name for name in tool_names(options)},
         ports={name: 20_000 + index for index, name in enumerate(names)},
-        tokens={"git": "git-token", "admin": "admin-token"},
+        tokens={"git": "git-token", "webhook": "webhook-secret", "admin": "admin-token"},
         environment={
             "PATH": "/bin",
             "HOME": "/home",
@@ -89,7 +89,11 @@ def test_no_child_is_told_what_is_the_users() -> None:
 
 def test_no_secret_is_on_a_command_line() -> None:
     for child in table(Options(services=SERVICES)).values():
-        assert not any(token in argument for token in ("git-token", "admin-token") for argument in child.argv)
+        assert not any(
+            token in argument
+            for token in ("git-token", "webhook-secret", "admin-token")
+            for argument in child.argv
+        )
 
 
 def test_each_service_is_its_own_user() -> None:
@@ -112,3 +116,14 @@ def test_users_are_told_where_everything_is() -> None:
     env = user_env(site(Options(services=())))
     assert env.keys() == {"KUBECONFIG", "NATS_URL", "GIT_URL", "GIT_TOKEN", "PATH_TOOLS"}
     assert env["KUBECONFIG"] == "/state/config/kubeconfig-admin.yaml"
+
+
+def test_the_git_server_tells_every_replica_of_git_committer_where_it_listens() -> None:
+    children_ = table(Options(services=SERVICES, replicas=2))
+    urls = children_["git"].env["APP_PLATFORM_GIT_WEBHOOK_URLS"].split()
+    committers = [children_[f"git-committer-{index}"] for index in range(2)]
+    ports = [child.env["APP_PLATFORM_WEBHOOK_PORT"] for child in committers]
+    assert urls == [f"http://127.0.0.1:{port}/webhooks/github" for port in ports]
+    assert len(set(ports)) == 2
+    for child in committers:
+        assert child.env["APP_PLATFORM_WEBHOOK_SECRETS"] == '["webhook-secret"]'

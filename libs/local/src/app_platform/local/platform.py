@@ -162,7 +162,7 @@ class Platform:
             administrator("flux"),
             *(service_account(each.name) for each in SERVICES),
         ]
-        tokens = keep_tokens(state.config / "tokens.json", [*(user.name for user in users), "git"])
+        tokens = keep_tokens(state.config / "tokens.json", [*(user.name for user in users), "git", "webhook"])
         site = Site(state, self.options, tools, ports, tokens, self._environment)
         keep_signing_key(state.config / "service-account.key")
         write_private(state.config / "tokens.csv", token_file(users, tokens))

@@ -3,6 +3,7 @@
 All listeners are on 127.0.0.1. What each program is told beyond its defaults has its reason beside it.
 """
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -158,6 +159,10 @@ def git(site: Site) -> Child:
         APP_PLATFORM_GIT_PORT=str(site.ports["git"]),
         APP_PLATFORM_GIT_DATA=str(site.state.data / "git"),
         APP_PLATFORM_GIT_TOKEN=site.tokens["git"],
+        APP_PLATFORM_GIT_WEBHOOK_URLS=" ".join(
+            site.url(name) + "/webhooks/github" for name in webhook_listeners(site.options)
+        ),
+        APP_PLATFORM_GIT_WEBHOOK_SECRET=site.tokens["webhook"],
     )
     command = (sys.executable, "-m", "app_platform.local.git")
     return Child("git", command, env, f"{site.url('git')}/healthz", tier=STORES)
@@ -200,7 +205,7 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
             APP_PLATFORM_NATS_URL=site.url("nats", "nats"),
             APP_PLATFORM_HEALTH_PORT=str(site.ports[name]),
             APP_PLATFORM_REPLICA=name,
-            **(forge_env(site) if service.forge else {}),
+            **(forge_env(site, name) if service.forge else {}),
             **service.env,
         )
         command = (sys.executable, "-m", service.module)
@@ -209,12 +214,14 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
         )
 
 
-def forge_env(site: Site) -> dict[str, str]:
-    """How git-committer reaches the Git server."""
+def forge_env(site: Site, replica: str) -> dict[str, str]:
+    """How a replica of git-committer reaches the Git server, and that one it."""
     return {
         "APP_PLATFORM_FORGE": "local",
         "APP_PLATFORM_FORGE_URL": site.url("git"),
         "APP_PLATFORM_FORGE_TOKEN": site.tokens["git"],
+        "APP_PLATFORM_WEBHOOK_SECRETS": json.dumps([site.tokens["webhook"]]),
+        "APP_PLATFORM_WEBHOOK_PORT": str(site.ports[webhook_listener(replica)]),
     }
 
 
@@ -237,7 +244,19 @@ def tool_names(options: Options) -> list[str]:
 
 def listener_names(options: Options) -> list[str]:
     """The listeners that need a port for these options."""
-    return [*PORTS, *(name for service in options.services for name in replica_names(service, options))]
+    names = [name for service in options.services for name in replica_names(service, options)]
+    return [*PORTS, *names, *webhook_listeners(options)]
+
+
+def webhook_listeners(options: Options) -> list[str]:
+    """The listeners for the Git server's webhooks."""
+    forges = [service for service in options.services if service.forge]
+    return [webhook_listener(name) for service in forges for name in replica_names(service, options)]
+
+
+def webhook_listener(replica: str) -> str:
+    """The listener of one replica."""
+    return f"{replica}-webhook"
 
 
 def tool_path(site: Site) -> str:

@@ -18,9 +18,11 @@ from aiohttp import web
 
 from app_platform.local.git import backend
 from app_platform.local.git.access import Verdict, basic_credentials, is_administrator, is_write, may_access
+from app_platform.local.git.hooks import Hooks, refs_of
 from app_platform.local.git.store import BadNameError, Repository, Store, is_empty
 
 _LARGEST_PUSH = 1 << 30
+_PUSH = "git-receive-pack"
 
 
 class GitServer:
@@ -30,12 +32,14 @@ class GitServer:
         store: the repositories.
         token: the administrator's.
         base_url: under which clients reach the server; only used in answers.
+        hooks: who is told of pushes.
     """
 
-    def __init__(self, store: Store, token: str, base_url: str) -> None:
+    def __init__(self, store: Store, token: str, base_url: str, hooks: Hooks | None = None) -> None:
         self._store = store
         self._token = token
         self._base_url = base_url
+        self._hooks = hooks or Hooks()
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -45,8 +49,12 @@ class GitServer:
         app.router.add_get("/api/repos/{owner}/{name}", self.show)
         app.router.add_delete("/api/repos/{owner}/{name}", self.delete)
         app.router.add_put("/api/repos/{owner}/{name}/credentials/{username}", self.set_credential)
+        app.on_cleanup.append(self._finish)
         app.router.add_route("*", "/{owner}/{name}.git/{rest:.+}", self.git)
         return app
+
+    async def _finish(self, _: web.Application) -> None:
+        await self._hooks.close()
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """Says that the server answers."""
@@ -93,7 +101,13 @@ class GitServer:
         if not repository.exists:
             raise web.HTTPNotFound(text="no such repository")
         user, _ = basic_credentials(header) or ("admin", "")
-        return await backend.serve(request, self._store.root, f"{owner}/{name}.git/{rest}", user)
+        path = f"{owner}/{name}.git/{rest}"
+        if not (self._hooks.urls and rest == _PUSH):
+            return await backend.serve(request, self._store.root, path, user)
+        before = await refs_of(repository)
+        answer = await backend.serve(request, self._store.root, path, user)
+        self._hooks.pushed(repository, before, await refs_of(repository), user)
+        return answer
 
     def _administered(self, request: web.Request) -> Repository:
         if not is_administrator(request.headers.get("Authorization", ""), self._token):

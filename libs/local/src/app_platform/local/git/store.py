@@ -129,7 +129,16 @@ class Store:
 
 async def is_empty(repository: Repository) -> bool:
     """Whether no branch or tag has been pushed yet."""
-    return not await _git("--git-dir", str(repository.path), "for-each-ref", "--count=1")
+    return not await run_git(repository, "for-each-ref", "--count=1")
+
+
+async def run_git(repository: Repository, *arguments: str) -> str:
+    """The output of a Git command on a repository.
+
+    Raises:
+        OSError: it failed.
+    """
+    return await _git("--git-dir", str(repository.path), *arguments)
 
 
 def valid_name(name: str) -> str:
