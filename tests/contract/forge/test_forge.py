@@ -1,7 +1,6 @@
 """One suite for every forge: what git-committer relies on, held against the real local forge and the one in memory."""
 
 import base64
-import secrets
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import aiohttp
 import pytest
 
 from app_platform.contracts import names
+from app_platform.git_committer.adapters.git import Author
 from app_platform.git_committer.adapters.local_forge import local_forge
 from app_platform.git_committer.ports import (
     Changes,
@@ -24,12 +24,13 @@ from app_platform.git_committer.ports import (
     HeadMoved,
     RepositoryMissing,
 )
-from app_platform.git_committer.settings import Settings
+from app_platform.git_committer.settings import LocalForgeSettings
 from app_platform.local.ports import choose
 from support.fakes.forge import MemoryForge
 from support.platform import eventually
 
 TOKEN = "the-administrators"
+AUTHOR = Author("App Platform", "app-platform@example.invalid")
 ODD = [
     "secrets/my-app-dev/tls.example.yaml",
     "with space.txt",
@@ -101,15 +102,18 @@ async def setup(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
         memory = MemoryForge()
 
         async def known(app: str, credential: Credential) -> bool:
-            return memory.repositories[app].readers.get(credential.username) == credential.password
+            there = memory.repositories[app].readers
+            return there.get(credential.entries["username"]) == credential.entries["password"]
 
         yield Setup(memory, memory, lambda: setattr(memory, "away", True), known)
         return
     server: GitProcess = request.getfixturevalue("git_process")
-    settings = Settings(nats_url="nats://unused", forge_url=server.url, forge_token=TOKEN, forge_timeout=20)
+    settings = LocalForgeSettings(forge_url=server.url, forge_token=TOKEN, forge_timeout=20)
 
     async def reads(app: str, credential: Credential) -> bool:
-        basic = base64.b64encode(f"{credential.username}:{credential.password}".encode()).decode()
+        basic = base64.b64encode(
+            ":".join(credential.entries[key] for key in ("username", "password")).encode()
+        ).decode()
         url = f"{server.url}/apps/{names.repository_name(app)}.git/info/refs?service=git-upload-pack"
         async with (
             aiohttp.ClientSession() as http,
@@ -118,8 +122,8 @@ async def setup(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
             return answer.status == 200
 
     async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(local_forge(settings))
-        two = await stack.enter_async_context(local_forge(settings))
+        one = await stack.enter_async_context(local_forge(settings, AUTHOR))
+        two = await stack.enter_async_context(local_forge(settings, AUTHOR))
         yield Setup(one, two, server.stop, reads)
 
 
@@ -215,19 +219,20 @@ async def test_a_missing_repository_is_told(forge: Forge) -> None:
     with pytest.raises(RepositoryMissing):
         await forge.head("nobody")
     with pytest.raises(RepositoryMissing):
-        await forge.allow("nobody", Credential("flux", "x"))
+        await forge.allow("nobody", forge.propose("nobody"))
 
 
 async def test_a_forge_that_does_not_answer_is_told_without_credentials(setup: Setup) -> None:
     await setup.forge.ensure("my-app")
     await committed(setup.forge, {"a": "1"})
     head = await setup.forge.head("my-app")
+    credential = setup.forge.propose("my-app")
     setup.stop()
     told = []
     for attempt in (
         setup.forge.ensure("my-app"),
         setup.forge.head("my-app"),
-        setup.forge.allow("my-app", Credential("flux", "hunter2")),
+        setup.forge.allow("my-app", credential),
         setup.forge.commit("my-app", head, Changes({"b": "2"}), "test"),
     ):
         with pytest.raises(ForgeUnavailable) as caught:
@@ -235,11 +240,11 @@ async def test_a_forge_that_does_not_answer_is_told_without_credentials(setup: S
         told.append(f"{caught.value!r} {caught.value.__cause__!r}")
     assert TOKEN not in "".join(told)
     assert base64.b64encode(f"admin:{TOKEN}".encode()).decode() not in "".join(told)
-    assert "hunter2" not in "".join(told)
+    assert not [name for name in credential.random if credential.entries[name] in "".join(told)]
 
 
 async def test_a_credential_reads_its_own_repository_only(setup: Setup) -> None:
-    credential = Credential("flux-my-app", secrets.token_urlsafe(8))
+    credential = setup.forge.propose("my-app")
     for app in ("my-app", "other"):
         await setup.forge.ensure(app)
     assert not await setup.reads("my-app", credential)
@@ -247,7 +252,13 @@ async def test_a_credential_reads_its_own_repository_only(setup: Setup) -> None:
         await setup.forge.allow("my-app", credential)
     assert await setup.reads("my-app", credential)
     assert not await setup.reads("other", credential)
-    assert not await setup.reads("my-app", Credential("flux-my-app", "wrong"))
+    assert not await setup.reads("my-app", setup.forge.propose("my-app"))
+
+
+async def test_two_proposals_have_nothing_random_in_common(forge: Forge) -> None:
+    one, two = forge.propose("my-app"), forge.propose("my-app")
+    assert one.random
+    assert all(one.entries[name] != two.entries[name] for name in one.random)
 
 
 async def test_apps_do_not_see_each_other(forge: Forge) -> None:
@@ -255,3 +266,13 @@ async def test_apps_do_not_see_each_other(forge: Forge) -> None:
         await forge.ensure(app)
     await committed(forge, {"a": "1"})
     assert await forge.head("other") == Head("", {})
+
+
+async def test_the_same_change_on_the_same_parent_is_one_commit(setup: Setup) -> None:
+    """What a replica finds that was killed before it heard of its commit, or another one that had the same batch."""
+    await setup.forge.ensure("my-app")
+    await committed(setup.forge, {"a": "1", "b": "2"})
+    parent, changes = await setup.forge.head("my-app"), Changes({"a": "2", "c": "3"}, ("b",))
+    made = await setup.other.commit("my-app", await setup.other.head("my-app"), changes, "one")
+    assert await setup.forge.commit("my-app", parent, changes, "two") == made
+    assert (await setup.forge.head("my-app")).sha == made

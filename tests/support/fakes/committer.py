@@ -28,7 +28,7 @@ class FakeCluster:
 
     async def credential(self, app: str, proposed: Credential) -> Credential:
         """See ``Cluster.credential``."""
-        self.stored = self.stored or proposed
+        self.stored = proposed.over(self.stored.entries) if self.stored else proposed
         return self.stored
 
     async def apply_flux(self, manifests: Sequence[Mapping[str, Any]]) -> None:

@@ -2,16 +2,19 @@
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app_platform.contracts import names
+from app_platform.git_committer import trailers
 from app_platform.git_committer.ports import (
     Changes,
     Credential,
     ForgeUnavailable,
     Head,
     HeadMoved,
+    Repair,
     Repository,
     RepositoryMissing,
 )
@@ -24,6 +27,7 @@ class Commit:
     sha: str
     message: str
     files: Mapping[str, str]
+    parent: str = ""
 
 
 @dataclass
@@ -49,7 +53,7 @@ class MemoryRepository:
         sha = hashlib.sha1(
             f"{self.sha} {len(self.commits)} {message}".encode(), usedforsecurity=False
         ).hexdigest()
-        self.commits.append(Commit(sha, message, {**kept, **changes.writes}))
+        self.commits.append(Commit(sha, message, {**kept, **changes.writes}, self.sha))
         return sha
 
 
@@ -59,18 +63,31 @@ class MemoryForge:
     def __init__(self) -> None:
         self.repositories: dict[str, MemoryRepository] = {}
         self.away = False
+        self.losing = 0
+        """How many commits are made without an answer."""
+        self.repairs: tuple[Repair, ...] = ()
 
     async def ensure(self, app: str) -> Repository:
         """See ``Forge.ensure``."""
         await self._answer()
         self.repositories.setdefault(app, MemoryRepository())
-        return Repository(app, f"http://forge.test/apps/{names.repository_name(app)}.git", names.BRANCH)
+        url = f"http://forge.test/apps/{names.repository_name(app)}.git"
+        return Repository(app, url, names.BRANCH, repaired=self.repairs)
 
-    async def allow(self, app: str, credential: Credential) -> None:
+    def propose(self, app: str) -> Credential:
+        """See ``Forge.propose``."""
+        entries = {"username": f"flux-{app}", "password": secrets.token_urlsafe(8)}
+        return Credential(entries, frozenset({"password"}))
+
+    async def allow(self, app: str, credential: Credential) -> bool:
         """See ``Forge.allow``."""
-        (await self._repository(app)).readers[credential.username] = credential.password
+        readers = (await self._repository(app)).readers
+        user, password = credential.entries["username"], credential.entries["password"]
+        missing = readers.get(user) != password
+        readers[user] = password
+        return missing
 
-    async def head(self, app: str) -> Head:
+    async def head(self, app: str, newest: str = "") -> Head:  # noqa: ARG002 - never answers with the past
         """See ``Forge.head``."""
         repository = await self._repository(app)
         return Head(repository.sha, {path: names.blob_id(text) for path, text in repository.files.items()})
@@ -79,8 +96,19 @@ class MemoryForge:
         """See ``Forge.commit``."""
         repository = await self._repository(app)
         if repository.sha != parent.sha:
-            raise HeadMoved(f"the branch moved past {parent.sha[:12] or 'nothing'} while committing")
-        return repository.add(changes, message)
+            return self._made_already(repository, parent, changes)
+        sha = repository.add(changes, trailers.marked(message, parent.sha, changes))
+        if self.losing:
+            self.losing -= 1
+            raise ForgeUnavailable("the answer was lost")
+        return sha
+
+    def _made_already(self, repository: MemoryRepository, parent: Head, changes: Changes) -> str:
+        head = repository.commits[-1] if repository.commits else None
+        same = head and trailers.change_id_in(head.message) == trailers.change_id(parent.sha, changes)
+        if head and same and head.parent == parent.sha:
+            return head.sha
+        raise HeadMoved(f"the branch moved past {parent.sha[:12] or 'nothing'} while committing")
 
     async def _repository(self, app: str) -> MemoryRepository:
         await self._answer()

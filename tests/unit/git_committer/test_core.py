@@ -164,34 +164,6 @@ def test_a_plan_carried_out_leaves_nothing_to_do(events: list[Event], truth: dic
     assert not core.plan(events, truth, core.after(head, "next", plan.changes), ALLOWED).changes
 
 
-def test_a_message_names_secrets_and_events_and_nothing_else() -> None:
-    events = [encrypted(content=CANARY), encrypted("tls", content=CANARY, targets=(DEV,)), removed("old")]
-    truth = {"database": state(CANARY), "tls": state(CANARY)}
-    plan = core.plan(events, truth, head_with(encrypted("old", targets=(DEV,))), ALLOWED)
-    subject, body, trailers = core.commit_message(plan, [removed("old")], "abc").split("\n\n")
-    assert subject == "secrets: update 2, remove 1"
-    assert body.splitlines() == [
-        f"- update database in {DEV}, {PROD}",
-        f"- update tls in {DEV}",
-        f"- remove old in {DEV}",
-    ]
-    assert trailers.splitlines() == [f"Event: {removed('old').id}", "Trace: abc"]
-
-
-def test_a_message_about_many_stays_short() -> None:
-    events = [encrypted(f"s{n}", targets=(DEV,)) for n in range(300)]
-    plan = core.plan(events, {f"s{n}": state() for n in range(300)}, EMPTY, ALLOWED)
-    message = core.commit_message(plan, events, "")
-    assert message.startswith("secrets: update 300\n")
-    assert "- and 280 more" in message
-    assert len(message.splitlines()) < 60
-
-
-def test_one_secret_is_in_the_subject() -> None:
-    plan = core.plan([removed()], {}, head_with(encrypted()), ALLOWED)
-    assert core.commit_message(plan, [], "").startswith("secrets: remove database\n")
-
-
 def test_plans_for_different_versions_have_different_digests() -> None:
     plans = [core.plan([encrypted(resource_version=v)], {"database": state()}, EMPTY, ALLOWED) for v in "78"]
     assert plans[0].digest != plans[1].digest
@@ -206,9 +178,40 @@ def test_base_files_are_written_once() -> None:
     assert not core.plan_base(files, core.after(EMPTY, "s", changes), ALLOWED)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "secrets/x.yaml",
+        "secrets/kustomization.yaml",
+        "secrets/a/b/c.yaml",
+        "secrets/my-app-dev/notes.txt",
+        "secrets/my-app-dev/.gitkeep",
+        "secrets/my-app-dev/Big.yaml",
+        "secrets/my-app-dev/x.yml",
+        "secrets/Bad/x.yaml",
+        "secrets/.sourceignore",
+        "secrets/my-app-dev/.yaml",
+    ],
+)
+def test_what_is_foreign_under_secrets_goes_and_is_told(path: str) -> None:
+    head = head_with(encrypted(), **{path: "x", "secrets/.gitkeep": "", "mine/x.yaml": "x"})
+    changes = core.plan_base({}, head, ALLOWED)
+    assert list(changes.deletes) == [path]
+    assert core.drifted(changes, head, head.sha) == (path,)
+
+
+def test_own_files_that_somebody_changed_are_told_as_drifted_and_changes_of_ours_are_not() -> None:
+    head = head_with(**{"README.md": "by hand"})
+    changes = core.plan_base({"README.md": "ours"}, head, ALLOWED)
+    assert core.drifted(changes, head, "the head before") == ("README.md",)
+    assert core.drifted(changes, head, head.sha) == ()
+    assert core.drifted(changes, head, "") == ()
+
+
 def test_files_for_namespaces_given_up_are_withdrawn() -> None:
     changes = core.plan_base({}, head_with(encrypted()), (DEV,))
     assert list(changes.deletes) == [secret_path(PROD)]
+    assert core.drifted(changes, head_with(encrypted()), "another head") == ()
 
 
 def test_braces_and_headings_in_a_description_stay_text() -> None:
@@ -253,5 +256,21 @@ def test_whether_flux_follows(source: Any, kustomization: Any, ok: bool, reason:
     assert (verdict.ok, verdict.reason) == (ok, reason)
 
 
-def test_a_credential_does_not_print_its_password() -> None:
-    assert CANARY not in repr(Credential("flux", CANARY))
+def test_a_credential_does_not_print_its_entries() -> None:
+    assert CANARY not in repr(Credential({"password": CANARY}))
+
+
+def test_what_was_made_by_chance_is_kept_and_the_rest_follows() -> None:
+    proposed = Credential({"identity": "new", "known_hosts": "new"}, frozenset({"identity"}))
+    assert proposed.over({"identity": "old", "known_hosts": "old"}).entries == {
+        "identity": "old",
+        "known_hosts": "new",
+    }
+    assert proposed.over({"username": "of another forge"}).entries == proposed.entries
+
+
+def test_the_source_says_how_flux_gets_in() -> None:
+    (source, _) = flux.manifests(
+        registration(), Repository("my-app", "https://github.com/o/r.git", "main", "github")
+    )
+    assert (source["spec"]["provider"], source["spec"]["url"]) == ("github", "https://github.com/o/r.git")

@@ -13,11 +13,20 @@ from app_platform.contracts import (
     EncryptionKeyReady,
     FluxObjectChanged,
     RegistrationDeleted,
+    RepositoryDrifted,
     RepositoryReady,
     SecretEncrypted,
 )
 from app_platform.git_committer import handlers
-from app_platform.git_committer.ports import Changes, ForgeError, Head, IntentState, Ports
+from app_platform.git_committer.ports import (
+    Changes,
+    ForgeError,
+    ForgeUnavailable,
+    Head,
+    IntentState,
+    Ports,
+    Repair,
+)
 from app_platform.runtime import Done, Reject, Retry
 from support.fakes.committer import FakeCluster
 from support.fakes.events import Sink
@@ -56,7 +65,7 @@ class RefusingForge(MemoryForge):
     """Does not take commits."""
 
     async def commit(self, app: str, parent: Head, changes: Changes, message: str) -> str:
-        raise ForgeError("the branch is protected")
+        raise ForgeError("the branch is protected", reason="BranchProtected")
 
 
 class Service:
@@ -84,13 +93,14 @@ async def test_a_repository_is_made_filled_and_told() -> None:
     assert await handlers.key_ready(service.ports, [KEY]) == Done()
     assert "age1x" in service.repository.files[".sops.yaml"]
     assert service.cluster.stored is not None
-    assert service.repository.readers == {service.cluster.stored.username: service.cluster.stored.password}
+    stored = service.cluster.stored.entries
+    assert service.repository.readers == {stored["username"]: stored["password"]}
     assert service.cluster.source is not None
     (event,) = service.sink.events
     assert isinstance(event, RepositoryReady)
     assert (event.head_sha, event.files) == (service.repository.sha, {})
     assert service.registrations.last() == ("RepositoryReady", "RepositoryReady", True)
-    assert service.cluster.stored.password not in "".join(service.repository.files.values())
+    assert stored["password"] not in "".join(service.repository.files.values())
 
 
 async def test_doing_it_again_makes_no_commit_and_keeps_the_credential() -> None:
@@ -159,6 +169,7 @@ async def test_a_repository_that_is_missing_or_away_is_waited_for() -> None:
 async def test_a_refused_commit_is_rejected_and_shown() -> None:
     service = Service(RefusingForge())
     assert await handlers.secrets_changed(service.ports, [SECRET]) == Reject("the branch is protected")
+    assert service.registrations.last() == ("RepositoryReady", "BranchProtected", False)
     await handlers.gave_up(service.ports, [SECRET], "the branch is protected")
     (event,) = service.sink.events
     assert isinstance(event, CommitFailed)
@@ -201,3 +212,88 @@ async def test_an_app_that_is_gone_needs_nothing(event: EncryptionKeyReady | Sec
     service.registrations.objects.clear()
     assert await handlers.HANDLERS[type(event)](service.ports, [event]) == Done()
     assert (service.sink.events, service.repository.commits) == ([], [])
+
+
+class BusyForge(MemoryForge):
+    """Asks to come back later."""
+
+    async def commit(self, app: str, parent: Head, changes: Changes, message: str) -> str:
+        raise ForgeUnavailable("the budget is spent", reason="BudgetSpent", after=42.0)
+
+
+async def test_a_forge_that_names_a_time_is_not_asked_before() -> None:
+    service = Service(BusyForge())
+    for handler, event in ((handlers.secrets_changed, SECRET), (handlers.key_ready, KEY)):
+        assert await handler(service.ports, [event]) == Retry("the budget is spent", after=42.0)
+    assert service.registrations.last() == ("RepositoryReady", "BudgetSpent", False)
+
+
+async def test_a_commit_whose_answer_was_lost_is_told_and_not_made_again() -> None:
+    service = Service()
+    service.forge.losing = 1
+    assert isinstance(await handlers.secrets_changed(service.ports, [SECRET]), Retry)
+    assert service.sink.events == []
+    assert await handlers.secrets_changed(service.ports, [SECRET]) == Done()
+    (event,) = service.sink.events
+    assert isinstance(event, CommitPushed)
+    assert [commit.sha for commit in service.repository.commits] == [event.sha]
+
+
+async def test_what_was_repaired_is_shown_once() -> None:
+    service = Service()
+    service.forge.repairs = (Repair("RepositoryWasPublic", "it was public"),)
+    await handlers.key_ready(service.ports, [KEY])
+    assert service.registrations.last() == ("RepositoryReady", "RepositoryWasPublic", True)
+    service.forge.repairs = ()
+    await handlers.key_ready(service.ports, [KEY])
+    assert service.registrations.last() == ("RepositoryReady", "RepositoryReady", True)
+
+
+async def test_a_credential_that_was_taken_away_is_given_back_and_shown() -> None:
+    service = Service()
+    await handlers.key_ready(service.ports, [KEY])
+    service.repository.readers.clear()
+    await handlers.key_ready(service.ports, [KEY])
+    assert service.repository.readers
+    assert service.registrations.last() == ("RepositoryReady", "CredentialRestored", True)
+
+
+async def test_a_branch_that_was_emptied_is_made_again_and_shown() -> None:
+    service = Service()
+    await handlers.key_ready(service.ports, [KEY])
+    service.forge.repositories["my-app"] = MemoryRepository(readers=service.repository.readers)
+    await handlers.key_ready(service.ports, [KEY])
+    assert ".sops.yaml" in service.repository.files
+    assert service.registrations.last() == ("RepositoryReady", "RepositoryRebuilt", True)
+    assert [type(e) for e in service.sink.events] == [RepositoryReady, RepositoryDrifted, RepositoryReady]
+
+
+async def test_base_files_changed_by_hand_are_put_back_and_told() -> None:
+    service = Service()
+    await handlers.key_ready(service.ports, [KEY])
+    service.repository.add(
+        Changes({"README.md": "mine", "secrets/x.yaml": "x", "docs/x.md": "stays"}), "by hand"
+    )
+    before = service.repository.sha
+    assert await handlers.key_ready(service.ports, [KEY]) == Done()
+    told = next(e for e in service.sink.events if isinstance(e, RepositoryDrifted))
+    assert (told.part, told.paths, told.head_sha) == ("base", ("README.md", "secrets/x.yaml"), before)
+    assert "secrets/x.yaml" not in service.repository.files
+    assert service.repository.files["docs/x.md"] == "stays"
+    assert service.repository.commits[-1].message.startswith("platform: repair")
+
+
+async def test_a_changed_registration_is_no_drift() -> None:
+    service = Service()
+    await handlers.key_ready(service.ports, [KEY])
+    service.registrations.objects["my-app"]["spec"]["description"] = "changed"
+    await handlers.key_ready(service.ports, [KEY])
+    assert "changed" in service.repository.files["README.md"]
+    assert not [e for e in service.sink.events if isinstance(e, RepositoryDrifted)]
+
+
+async def test_giving_up_keeps_the_reason_that_is_shown() -> None:
+    service = Service(BusyForge())
+    await handlers.key_ready(service.ports, [KEY])
+    await handlers.gave_up(service.ports, [KEY], "the budget is spent")
+    assert service.registrations.last() == ("RepositoryReady", "BudgetSpent", False)

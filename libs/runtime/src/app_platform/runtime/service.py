@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +20,7 @@ import nats.js.errors
 from nats.aio.client import Client
 
 from app_platform.runtime import health, logs, streams, telemetry
+from app_platform.runtime.budget import Budget, Limit, SharedBudget
 from app_platform.runtime.connection import connected
 from app_platform.runtime.consume import Consumer, Work, nothing_to_show
 from app_platform.runtime.outcomes import GaveUp, HandlerTable, P
@@ -36,10 +37,12 @@ class Runtime:
     Attributes:
         events: Where to publish.
         incarnation: Tells when the event history was created; another answer than before means that it was lost.
+        budget: Opens a budget that all replicas share, by its name and limits.
     """
 
     events: EventSink
     incarnation: Callable[[], Awaitable[datetime | None]]
+    budget: Callable[[str, Sequence[Limit]], Budget]
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,11 @@ async def serve(service: Service[P]) -> None:
 async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Callable[[], bool]]) -> None:
     js = nc.jetstream()
     await _until_streams(nc, service.settings)
-    runtime = Runtime(Publisher(js, service.name, service.settings), lambda: streams.incarnation(js))
+    runtime = Runtime(
+        Publisher(js, service.name, service.settings),
+        lambda: streams.incarnation(js),
+        lambda name, limits: SharedBudget(js, name, limits, service.settings.stream_replicas),
+    )
     async with service.ports(runtime) as ports, asyncio.TaskGroup() as group:
         for task in service.tasks:
             group.create_task(_as_coroutine(task(ports)))

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from app_platform.git_committer.adapters.cluster import SERVICE, KubernetesCluster
 from app_platform.git_committer.adapters.fetching import fetching
-from app_platform.git_committer.adapters.local_forge import local_forge
+from app_platform.git_committer.adapters.forges import prepare
+from app_platform.git_committer.adapters.webhooks import receiving
 from app_platform.git_committer.handlers import HANDLERS, gave_up
 from app_platform.git_committer.ports import Ports
 from app_platform.git_committer.settings import Settings
@@ -17,15 +18,19 @@ from app_platform.runtime import Runtime, Service, load, run
 def main() -> None:
     """Run until a signal ends it."""
     settings = load(Settings)
+    forge_of = prepare(settings)
 
     @asynccontextmanager
     async def ports(runtime: Runtime) -> AsyncIterator[Ports]:
         async with (
             KubeClient(ClusterConfig.load(), user_agent=SERVICE) as client,
-            local_forge(settings) as forge,
+            forge_of(runtime) as forge,
         ):
             cluster = KubernetesCluster(client)
-            async with fetching(cluster.fetch_now, (KubeError,)) as sync:
+            async with (
+                fetching(cluster.fetch_now, (KubeError,)) as sync,
+                receiving(client, runtime.events, settings),
+            ):
                 yield Ports(Registrations(client, SERVICE), cluster, forge, sync, runtime.events)
 
     run(

@@ -6,8 +6,10 @@ Leaves out: rebuilding when the head has moved, which the handler does by asking
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from app_platform.contracts import (
     EncryptedFile,
@@ -20,7 +22,8 @@ from app_platform.contracts import (
 )
 from app_platform.git_committer.ports import Changes, Head, IntentState
 
-_LISTED = 20
+_SECRET_NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+_KEEP: Final = f"{names.SECRETS_FOLDER}/.gitkeep"
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,13 @@ class CommitPlan:
     Attributes:
         intents: The versions that the repository holds then.
         removed: The intents of which it holds nothing then.
+        told: The events that counted, the last one of each intent.
     """
 
     changes: Changes
     intents: tuple[IntentVersion, ...]
     removed: tuple[RemovedIntent, ...]
+    told: tuple[SecretEncrypted | SecretRemoved, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -72,6 +77,7 @@ def plan(
         Changes(writes, sorted(deletes)),
         tuple(told),
         tuple(RemovedIntent(name=e.name, uid=e.uid) for e in gone.values()),
+        (*current.values(), *gone.values()),
     )
 
 
@@ -129,15 +135,41 @@ def plan_base(files: Mapping[str, str], head: Head, allowed: Sequence[str]) -> C
     """What to change so that the base files are right, and nothing lies under ``secrets/`` that is no secret of the app.
 
     A file for a namespace in which Flux has no rights any more, or that is no Secret at all, would stop Flux from applying
-    all the others.
+    all the others. Foreign files elsewhere stay.
     """
     writes = {
         path: content for path, content in files.items() if head.tree.get(path) != names.blob_id(content)
     }
-    withdrawn = [
-        path for path in head.tree if names.parse_secret_path(path) and _namespace_of(path) not in allowed
-    ]
-    return Changes(writes, withdrawn)
+    deletes = [path for path in head.tree if _is_foreign(path) or _is_withdrawn(path, allowed)]
+    return Changes(writes, deletes)
+
+
+def _is_withdrawn(path: str, allowed: Sequence[str]) -> bool:
+    """Whether a path is that of a secret for a namespace that is not, or no longer, the app's."""
+    namespace = _namespace_of(path)
+    return bool(namespace) and namespace not in allowed
+
+
+def _is_foreign(path: str) -> bool:
+    """Whether a path lies under ``secrets/`` and is no place of a secret; those of secrets are the encryptor's to judge."""
+    if not path.startswith(f"{names.SECRETS_FOLDER}/") or path == _KEEP:
+        return False
+    parsed = names.parse_secret_path(path)
+    return parsed is None or not names.is_dns_label(parsed[0]) or _SECRET_NAME.fullmatch(parsed[1]) is None
+
+
+def drifted(changes: Changes, head: Head, known: str) -> tuple[str, ...]:
+    """Those of the paths to change that somebody else has changed.
+
+    Args:
+        changes: By ``plan_base``.
+        head: That they were planned on.
+        known: The head that was reported last. While it is the head, nobody else has changed anything, and what differs
+            follows from the registration.
+    """
+    foreign = {path for path in changes.deletes if _is_foreign(path)}
+    elsewhere = set(changes.writes) if known and known != head.sha else set()
+    return tuple(sorted(foreign | elsewhere))
 
 
 def secrets_in(tree: Mapping[str, str]) -> dict[str, str]:
@@ -149,44 +181,3 @@ def after(head: Head, sha: str, changes: Changes) -> Head:
     """The head that a commit makes."""
     kept = {path: blob for path, blob in head.tree.items() if path not in set(changes.deletes)}
     return Head(sha, kept | {path: names.blob_id(content) for path, content in changes.writes.items()})
-
-
-def commit_message(decided: CommitPlan, events: Sequence[Event], trace_id: str) -> str:
-    """Which secrets changed where, and by which events; never a value, as none is known here."""
-    written, deleted = _by_name(decided.changes.writes), _by_name(decided.changes.deletes)
-    updated = {name: spaces for name, spaces in written.items() if name}
-    removed = {name: spaces for name, spaces in deleted.items() if name not in updated}
-    trailers = [f"Event: {event.id}" for event in events[:_LISTED]]
-    if trace_id:
-        trailers.append(f"Trace: {trace_id}")
-    return "\n\n".join(
-        part
-        for part in (
-            _subject(updated, removed),
-            "\n".join(_lines("update", updated) + _lines("remove", removed)),
-            "\n".join(trailers),
-        )
-        if part
-    )
-
-
-def _by_name(paths: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for path in sorted(paths):
-        parsed = names.parse_secret_path(path)
-        if parsed is not None:
-            found.setdefault(parsed[1], []).append(parsed[0])
-    return found
-
-
-def _subject(updated: Mapping[str, Sequence[str]], removed: Mapping[str, Sequence[str]]) -> str:
-    if len(updated) + len(removed) == 1:
-        verb, items = ("update", updated) if updated else ("remove", removed)
-        return f"secrets: {verb} {next(iter(items))}"
-    parts = [f"{verb} {len(items)}" for verb, items in (("update", updated), ("remove", removed)) if items]
-    return f"secrets: {', '.join(parts)}"
-
-
-def _lines(verb: str, items: Mapping[str, Sequence[str]]) -> list[str]:
-    lines = [f"- {verb} {name} in {', '.join(spaces)}" for name, spaces in list(items.items())[:_LISTED]]
-    return lines + ([f"- and {len(items) - _LISTED} more"] if len(items) > _LISTED else [])

@@ -40,6 +40,7 @@ def _source(registration: Registration, repository: Repository) -> Object:
             "interval": _SECONDS["fetch"],
             "url": repository.url,
             "ref": {"branch": repository.branch},
+            "provider": repository.provider,
             "secretRef": {"name": names.GIT_CREDENTIAL_SECRET},
             "timeout": "60s",
         },

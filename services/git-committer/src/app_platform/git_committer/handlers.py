@@ -7,8 +7,7 @@ again and decide anew; foreign commits stay.
 
 import hashlib
 import logging
-import secrets
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Final
 
 from app_platform.contracts import (
@@ -19,32 +18,33 @@ from app_platform.contracts import (
     FluxObjectChanged,
     IntentVersion,
     Registration,
+    RegistrationChanged,
     RegistrationDeleted,
+    RepositoryDrifted,
     RepositoryReady,
     SecretEncrypted,
     SecretRemoved,
-    Verdict,
+    SourceChanged,
     names,
 )
-from app_platform.git_committer import base_files, core, flux
+from app_platform.git_committer import base_files, core, flux, messages, verdicts
 from app_platform.git_committer.ports import (
     Changes,
-    Credential,
     ForgeError,
     ForgeUnavailable,
     Head,
     HeadMoved,
     Ports,
+    Repair,
     Repository,
     RepositoryMissing,
 )
-from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Reject, Retry, resync_mark
+from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry, resync_mark
 from app_platform.runtime.telemetry import trace_id
 
 _LOG: Final = logging.getLogger(__name__)
 _REBUILDS: Final = 5
 """Times that a commit is rebuilt at once on a moved head before the batch waits for its next turn."""
-_BASE_MESSAGE: Final = "platform: update the repository's own files"
 
 
 async def key_ready(ports: Ports, events: Batch) -> Outcome:
@@ -55,66 +55,85 @@ async def key_ready(ports: Ports, events: Batch) -> Outcome:
         return Done()
     await ports.registrations.hold(registration)
     try:
-        repository, head = await _repository(ports, registration, event)
+        repository, head, repairs = await _repository(ports, registration, event)
     except ForgeError as error:
-        return await _repository_failed(ports, registration, error)
+        await _report_failure(ports, registration, error)
+        return Retry(str(error), after=error.after)
     # The head is on the registration before it is told, so that its reader sees whether something newer was committed since.
-    await _report_repository(ports, registration, repository, head)
+    await _report_repository(ports, registration, repository, head, repairs)
     await ports.events.publish(_repository_ready(registration, repository, head, resync_mark(events)))
     return Done()
 
 
 async def _repository(
     ports: Ports, registration: Registration, event: EncryptionKeyReady
-) -> tuple[Repository, Head]:
-    app = registration.name
+) -> tuple[Repository, Head, list[Repair]]:
+    app, known = registration.name, registration.status.repository.head_sha
     repository = await ports.forge.ensure(app)
-    proposed = Credential(f"flux-{app}", secrets.token_urlsafe(32))
-    await ports.forge.allow(app, await ports.cluster.credential(app, proposed))
+    repairs = list(repository.repaired)
+    credential = await ports.cluster.credential(app, ports.forge.propose(app))
+    if await ports.forge.allow(app, credential) and known:
+        repairs.append(
+            Repair("CredentialRestored", "Flux's credential was gone from the forge and is there again")
+        )
     manifests = flux.manifests(registration, repository)
     files = base_files.base_files(registration, event.recipient, list(manifests))
-    head, committed = await _commit_rebuilding(
-        ports,
-        app,
-        lambda head: core.plan_base(files, head, registration.spec.namespaces),
-        lambda _: _BASE_MESSAGE,
-    )
+    head, before = await _put_right(ports, registration, files)
     await ports.cluster.apply_flux(manifests)
-    if committed:
+    if before is not None:
+        if known and not before.sha:
+            repairs.append(Repair("RepositoryRebuilt", f"{names.BRANCH} was empty or gone and is made again"))
         await ports.sync.fetch_now(app, len(head.tree))
-    return repository, head
+    return repository, head, repairs
 
 
-async def _commit_rebuilding(
-    ports: Ports, app: str, plan: Callable[[Head], Changes], message: Callable[[Changes], str]
-) -> tuple[Head, bool]:
-    """Commit what ``plan`` makes of the head, again if the head moves; returns the head then, and whether it is new."""
+async def _put_right(
+    ports: Ports, registration: Registration, files: dict[str, str]
+) -> tuple[Head, Head | None]:
+    """Commit what is wrong with the base files, again if the head moves; returns the head then, and the one before if it is new."""
+    app, known = registration.name, registration.status.repository.head_sha
     for _ in range(_REBUILDS):
-        head = await ports.forge.head(app)
-        changes = plan(head)
+        head = await ports.forge.head(app, known)
+        changes = core.plan_base(files, head, registration.spec.namespaces)
         if not changes:
-            return head, False
+            return head, None
+        drifted = core.drifted(changes, head, known)
+        message = messages.base_message(changes, drifted, trace_id())
         try:
-            sha = await ports.forge.commit(app, head, changes, message(changes))
+            sha = await ports.forge.commit(app, head, changes, message)
         except HeadMoved:
             continue
-        return core.after(head, sha, changes), True
+        if drifted:
+            await ports.events.publish(_drifted(registration, head, drifted))
+        return core.after(head, sha, changes), head
     raise HeadMoved(f"the head of {names.repository_name(app)} moved {_REBUILDS} times while committing")
 
 
-async def _repository_failed(ports: Ports, registration: Registration, error: ForgeError) -> Outcome:
-    reason = "ForgeUnavailable" if isinstance(error, ForgeUnavailable) else "ForgeRefused"
-    verdict = Verdict(ConditionType.REPOSITORY, reason, str(error), ok=False)
+def _drifted(registration: Registration, head: Head, paths: tuple[str, ...]) -> RepositoryDrifted:
+    return RepositoryDrifted(
+        app=registration.name,
+        name=registration.name,
+        uid=registration.uid,
+        head_sha=head.sha,
+        part="base",
+        paths=paths,
+    )
+
+
+async def _report_failure(ports: Ports, registration: Registration, error: ForgeError) -> None:
     status = registration.status.repository.model_dump(by_alias=True)
-    await ports.registrations.report(registration, verdict, {"repository": status})
-    return Retry(str(error))
+    await ports.registrations.report(registration, verdicts.failed(error), {"repository": status})
 
 
 async def _report_repository(
-    ports: Ports, registration: Registration, repository: Repository, head: Head
+    ports: Ports,
+    registration: Registration,
+    repository: Repository,
+    head: Head,
+    repairs: Sequence[Repair] = (),
 ) -> None:
-    verdict = Verdict(ConditionType.REPOSITORY, "RepositoryReady", f"{repository.url} is ready", ok=True)
     status = {"url": repository.url, "branch": repository.branch, "headSha": head.sha}
+    verdict = verdicts.ready(repository, repairs)
     await ports.registrations.report(registration, verdict, {"repository": status})
 
 
@@ -145,25 +164,22 @@ async def secrets_changed(ports: Ports, events: Batch) -> Outcome:
                 return await _commit_once(ports, registration, events)
             except HeadMoved as moved:
                 _LOG.info("%s", moved)
-    except RepositoryMissing as error:
-        return Retry(str(error), after=2.0)
-    except ForgeUnavailable as error:
-        return Retry(str(error))
     except ForgeError as error:
-        return Reject(str(error))
+        if not isinstance(error, ForgeUnavailable | RepositoryMissing):
+            await _report_failure(ports, registration, error)
+        return verdicts.outcome(error)
     return Retry("the head kept moving")
 
 
 async def _commit_once(ports: Ports, registration: Registration, events: Batch) -> Outcome:
     app = registration.name
-    head = await ports.forge.head(app)
+    head = await ports.forge.head(app, registration.status.repository.head_sha)
     truth = await ports.cluster.intents(app)
     decided = core.plan(events, truth, head, registration.spec.namespaces)
     sha = head.sha
     if decided.changes:
-        sha = await ports.forge.commit(
-            app, head, decided.changes, core.commit_message(decided, events, trace_id())
-        )
+        message = messages.secrets_message(decided.changes, decided.told, trace_id())
+        sha = await ports.forge.commit(app, head, decided.changes, message)
     if decided.intents or decided.removed:
         await ports.events.publish(_pushed(app, sha, decided))
     if decided.changes:
@@ -216,6 +232,31 @@ async def flux_changed(ports: Ports, events: Batch) -> Outcome:
     return Done()
 
 
+async def sources_changed(ports: Ports, events: Batch) -> Outcome:
+    """Have Flux fetch what was pushed to, and look anew at a platform repository that somebody else changed."""
+    registration = await ports.registrations.get(events[0].app)
+    if registration is None or registration.deleting:
+        return Done()
+    latest = {event.name: event for event in events if isinstance(event, SourceChanged)}
+    own = latest.pop(registration.platform_namespace, None)
+    if own is not None and own.sha != registration.status.repository.head_sha:
+        await ports.events.publish(_look_at_all(registration, own))
+    for name in latest:
+        await ports.sync.fetch_source(registration.name, name)
+    return Done()
+
+
+def _look_at_all(registration: Registration, cause: SourceChanged) -> RegistrationChanged:
+    """What a periodic round would tell: each stage looks at its part and makes the next one look."""
+    return RegistrationChanged(
+        app=registration.name,
+        name=registration.name,
+        uid=registration.uid,
+        resource_version=registration.resource_version,
+        resync=f"{cause.action}-{cause.sha[:12]}",
+    )
+
+
 async def registration_deleted(ports: Ports, events: Batch) -> Outcome:
     """Take the Flux objects away without what they deployed; the repository stays."""
     registration = await ports.registrations.get(events[0].app)
@@ -234,7 +275,9 @@ async def gave_up(ports: Ports, events: Batch, reason: str) -> None:
         return
     registration = await ports.registrations.get(events[0].app)
     if registration is not None and not registration.deleting and isinstance(events[0], EncryptionKeyReady):
-        await _repository_failed(ports, registration, ForgeError(reason))
+        present = registration.status.condition(ConditionType.REPOSITORY)
+        kind = present.reason if present is not None and present.status == "False" else ""
+        await _report_failure(ports, registration, ForgeError(reason, reason=kind))
 
 
 def _version(event: SecretEncrypted | SecretRemoved) -> IntentVersion:
@@ -256,5 +299,6 @@ HANDLERS: HandlerTable[Ports] = {
     SecretEncrypted: secrets_changed,
     SecretRemoved: secrets_changed,
     FluxObjectChanged: flux_changed,
+    SourceChanged: sources_changed,
     RegistrationDeleted: registration_deleted,
 }

@@ -1,35 +1,67 @@
 """What this service needs of the forge and the cluster, as the handlers see it.
 
-Guarantees: a credential is only in ``Credential.password``, which does not appear in any ``repr``. Error tree::
+Guarantees: a credential is only in ``Credential.entries``, which do not appear in any ``repr``. Error tree::
 
-    ForgeError             the forge refused: its text says what to change
-    ├── ForgeUnavailable   it does not answer, or not now; try again
+    ForgeError             the forge refused: its text says what to change, its reason is that of a condition
+    ├── ForgeUnavailable   it does not answer, or not now; try again, not before ``after`` seconds
     │   └── HeadMoved      somebody committed meanwhile; read again and rebuild
     └── RepositoryMissing  there is no such repository (any more)
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from app_platform.contracts import Registration, Verdict
 from app_platform.runtime import EventSink
 
 
 class ForgeError(Exception):
-    """The forge refused; the text says what to change and holds no credential."""
+    """The forge refused; the text says what to change and holds no credential.
+
+    Args:
+        message: For people.
+        reason: For the condition, in CamelCase; the class has one of its own.
+        after: Seconds before which trying again is useless; 0 if that is not known.
+    """
+
+    default_reason: ClassVar[str] = "ForgeRefused"
+
+    def __init__(self, message: str, *, reason: str = "", after: float = 0.0) -> None:
+        super().__init__(message)
+        self.reason = reason or self.default_reason
+        self.after = after
 
 
 class ForgeUnavailable(ForgeError):  # noqa: N818 - the state of the forge, not an error of ours
     """The forge does not answer, or asks to come back later."""
 
+    default_reason: ClassVar[str] = "ForgeUnavailable"
+
 
 class HeadMoved(ForgeUnavailable):
     """The branch has another head than the one that was read."""
 
+    default_reason: ClassVar[str] = "HeadMoved"
+
 
 class RepositoryMissing(ForgeError):  # noqa: N818 - as above
     """The repository does not exist."""
+
+    default_reason: ClassVar[str] = "RepositoryMissing"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Something about a repository that was not as it must be, and was put right.
+
+    Attributes:
+        reason: For the condition, in CamelCase.
+        message: What was found and what was done.
+    """
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -38,11 +70,15 @@ class Repository:
 
     Attributes:
         url: As Flux shall clone it.
+        provider: How Flux authenticates there (``spec.provider`` of a GitRepository).
+        repaired: What was put right just now.
     """
 
     app: str
     url: str
     branch: str
+    provider: Literal["generic", "github"] = "generic"
+    repaired: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,10 +112,22 @@ class Changes:
 
 @dataclass(frozen=True)
 class Credential:
-    """By which Flux reads one repository, and nothing else."""
+    """By which Flux reads one repository, and nothing else: the entries of a Secret, by the names that Flux knows.
 
-    username: str
-    password: str = field(repr=False)
+    Attributes:
+        entries: User name and password, or an SSH identity and the known hosts, or a GitHub App
+            (https://fluxcd.io/flux/components/source/gitrepositories/, "Secret reference", "Provider").
+        random: The entries that were made by chance. Those are kept once they are stored; all others follow the settings.
+    """
+
+    entries: Mapping[str, str] = field(repr=False)
+    random: frozenset[str] = frozenset()
+
+    def over(self, stored: Mapping[str, str]) -> "Credential":
+        """This credential with the random entries that are stored already, if they are all there."""
+        if not all(stored.get(name) for name in self.random):
+            return self
+        return Credential({**self.entries, **{name: stored[name] for name in self.random}}, self.random)
 
 
 @dataclass(frozen=True)
@@ -101,19 +149,31 @@ class Forge(Protocol):
     """Where repositories are. All adapters pass ``tests/contract/forge``."""
 
     async def ensure(self, app: str) -> Repository:
-        """Make the app's private repository if there is none."""
+        """Make the app's private repository if there is none, and put right what may be; refuses one that is not ours."""
         ...
 
-    async def allow(self, app: str, credential: Credential) -> None:
-        """Let the credential read the app's repository."""
+    def propose(self, app: str) -> Credential:
+        """A new credential of the kind that this forge takes."""
         ...
 
-    async def head(self, app: str) -> Head:
-        """What the branch holds now; raises ``RepositoryMissing``."""
+    async def allow(self, app: str, credential: Credential) -> bool:
+        """Let the credential read the app's repository; returns whether it could not until now."""
+        ...
+
+    async def head(self, app: str, newest: str = "") -> Head:
+        """What the branch holds now; raises ``RepositoryMissing``.
+
+        Args:
+            app: Whose.
+            newest: The latest head that is known of; an answer from before it is ``ForgeUnavailable``.
+        """
         ...
 
     async def commit(self, app: str, parent: Head, changes: Changes, message: str) -> str:
-        """Make one commit on ``parent`` and return its id; raises ``HeadMoved`` when that is the head no more."""
+        """Make one commit on ``parent`` and return its id; raises ``HeadMoved`` when that is the head no more.
+
+        One of the same changes on the same parent, whose making was not heard of, is returned instead of made again.
+        """
         ...
 
 
@@ -145,7 +205,7 @@ class Cluster(Protocol):
         ...
 
     async def credential(self, app: str, proposed: Credential) -> Credential:
-        """The app's Git credential: the one that is stored, or ``proposed``, stored now."""
+        """The app's Git credential: ``proposed`` over the one that is stored (see ``Credential.over``), stored now."""
         ...
 
     async def apply_flux(self, manifests: Sequence[Mapping[str, Any]]) -> None:
@@ -163,6 +223,10 @@ class Cluster(Protocol):
 
 class Sync(Protocol):
     """Tells Flux to look."""
+
+    async def fetch_source(self, app: str, name: str) -> None:
+        """Have source-controller fetch another of the app's GitRepositories, likewise."""
+        ...
 
     async def fetch_now(self, app: str, files: int) -> None:
         """Have source-controller fetch the app's platform repository, which holds that many files, as soon as is useful."""

@@ -44,21 +44,43 @@ class KubernetesCluster:
 
     async def credential(self, app: str, proposed: Credential) -> Credential:
         """See ``Cluster.credential``."""
+        try:
+            stored = await self._client.get(
+                SECRETS, names.GIT_CREDENTIAL_SECRET, names.platform_namespace(app)
+            )
+        except NotFound:
+            return await self._store_first(app, proposed)
+        return await self._store_over(app, proposed, stored)
+
+    async def _store_first(self, app: str, proposed: Credential) -> Credential:
         namespace = names.platform_namespace(app)
         manifest = SECRETS.manifest(names.GIT_CREDENTIAL_SECRET, namespace)
         manifest["metadata"]["labels"] = {names.MANAGED_BY_LABEL: names.MANAGED_BY, names.APP_LABEL: app}
-        manifest["stringData"] = {"username": proposed.username, "password": proposed.password}
+        manifest["stringData"] = dict(proposed.entries)
         try:
+            await self._client.create(SECRETS, manifest, metadata_only=True)
+        except AlreadyExists:
+            # Another replica was first: its credential is the app's.
             stored = await self._client.get(SECRETS, names.GIT_CREDENTIAL_SECRET, namespace)
-        except NotFound:
-            try:
-                await self._client.create(SECRETS, manifest, metadata_only=True)
-            except AlreadyExists:
-                # Another replica was first: its credential is the app's.
-                stored = await self._client.get(SECRETS, names.GIT_CREDENTIAL_SECRET, namespace)
-            else:
-                return proposed
-        return _credential(stored)
+            return await self._store_over(app, proposed, stored)
+        return proposed
+
+    async def _store_over(self, app: str, proposed: Credential, stored: Mapping[str, Any]) -> Credential:
+        there = _decoded(stored)
+        wanted = proposed.over(there)
+        if there != wanted.entries:
+            data = {name: _encoded(value) for name, value in wanted.entries.items()}
+            gone = dict.fromkeys(there.keys() - wanted.entries.keys())
+            # Under the version that was read, so that of two replicas' random entries only one's are stored.
+            version = {"resourceVersion": stored["metadata"]["resourceVersion"]}
+            await self._client.merge_patch(
+                SECRETS,
+                names.GIT_CREDENTIAL_SECRET,
+                names.platform_namespace(app),
+                {"metadata": version, "data": {**data, **gone}},
+                metadata_only=True,
+            )
+        return wanted
 
     async def apply_flux(self, manifests: Sequence[Mapping[str, Any]]) -> None:
         """See ``Cluster.apply_flux``."""
@@ -86,14 +108,13 @@ class KubernetesCluster:
         except NotFound:
             return
 
-    async def fetch_now(self, app: str) -> None:
-        """Ask source-controller to fetch the app's platform repository (Flux ``reconcile.fluxcd.io/requestedAt``)."""
-        name = names.platform_namespace(app)
+    async def fetch_now(self, app: str, name: str) -> None:
+        """Ask source-controller to fetch one of the app's GitRepositories (Flux ``reconcile.fluxcd.io/requestedAt``)."""
         patch = {"metadata": {"annotations": {REQUESTED_AT: datetime.now(UTC).isoformat()}}}
         try:
-            await self._client.merge_patch(GIT_REPOSITORIES, name, name, patch)
+            await self._client.merge_patch(GIT_REPOSITORIES, name, names.platform_namespace(app), patch)
         except NotFound:
-            # It is applied after the first commit and fetches by itself then.
+            # The managed one is applied after the first commit and fetches by itself then.
             return
 
     async def _managed(self, resource: Resource, app: str) -> Mapping[str, Any] | None:
@@ -113,6 +134,10 @@ def _state(meta: Mapping[str, Any]) -> IntentState:
     )
 
 
-def _credential(secret: Mapping[str, Any]) -> Credential:
-    data = secret.get("data", {})
-    return Credential(*(base64.b64decode(data.get(key, "")).decode() for key in ("username", "password")))
+def _decoded(secret: Mapping[str, Any]) -> dict[str, str]:
+    data = secret.get("data") or {}
+    return {name: base64.b64decode(value).decode(errors="replace") for name, value in data.items()}
+
+
+def _encoded(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()

@@ -1,7 +1,8 @@
 """Runs the ``git`` program on a bare clone: fetch, list, commit, push.
 
 Guarantees: credentials reach Git by the environment only, never by the command line, where other processes could read
-them; no prompt is ever waited for; every command has a time limit; nothing is pushed by force.
+them; no prompt is ever waited for; every command has a time limit; nothing is pushed by force. A commit whose push was not
+answered is found again by its ``Change-Id`` and not made twice.
 Leaves out: repositories that do not exist yet, which the forge's adapter makes.
 """
 
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from app_platform.contracts import names
+from app_platform.git_committer import trailers
+from app_platform.git_committer.adapters.signing import Signer, with_signature
 from app_platform.git_committer.ports import (
     Changes,
     ForgeError,
@@ -33,10 +36,11 @@ _LOST_RACES: Final = ("cannot lock ref", "failed to update ref", "incorrect old 
 
 @dataclass(frozen=True)
 class Author:
-    """Who commits."""
+    """Who commits, and with which key he signs, if any."""
 
     name: str
     email: str
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True)
@@ -101,17 +105,42 @@ class Clone:
             ForgeUnavailable: The remote does not answer; whether it took the commit shows at the next ``head``.
         """
         async with self._one_at_a_time:
-            await self._git("update-ref", "-d", _NEXT_REF)
-            await self._git(
-                "fast-import",
-                "--quiet",
-                "--date-format=now",
-                "--force",
-                stdin=_import(self._author, parent, changes, message),
-            )
-            sha = (await self._git("rev-parse", _NEXT_REF)).decode().strip()
-            await self._push(sha, parent)
+            sha = await self._make(parent, changes, trailers.marked(message, parent.sha, changes))
+            try:
+                await self._push(sha, parent)
+            except ForgeUnavailable:
+                # The answer may have been lost, or another replica made the same commit just before.
+                made = await self._made_already(parent, changes)
+                if not made:
+                    raise
+                return made
             return sha
+
+    async def _make(self, parent: Head, changes: Changes, message: str) -> str:
+        await self._git("update-ref", "-d", _NEXT_REF)
+        stream = _import(self._author, parent, changes, message)
+        await self._git("fast-import", "--quiet", "--date-format=now", "--force", stdin=stream)
+        sha = (await self._git("rev-parse", _NEXT_REF)).decode().strip()
+        return sha if self._author.signer is None else await self._signed(sha, self._author.signer)
+
+    async def _signed(self, sha: str, signer: Signer) -> str:
+        commit = await self._git("cat-file", "commit", sha)
+        signed = with_signature(commit, signer.sign(commit))
+        return (
+            (await self._git("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)).decode().strip()
+        )
+
+    async def _made_already(self, parent: Head, changes: Changes) -> str:
+        """The head, if it is the same change on the same parent; otherwise empty."""
+        try:
+            if not await self._fetch():
+                return ""
+            text = await self._git("log", "-1", "--format=%H%n%P%n%B", _REMOTE_REF)
+        except ForgeError:
+            return ""
+        sha, parents, message = text.decode(errors="replace").split("\n", 2)
+        same = trailers.change_id_in(message) == trailers.change_id(parent.sha, changes)
+        return sha if same and parents == parent.sha else ""
 
     async def _initialise(self) -> None:
         if not (self._folder / "HEAD").exists():
@@ -139,7 +168,8 @@ class Clone:
             raise HeadMoved(f"the branch moved past {parent.sha[:12] or 'nothing'} while committing")
         if refused:
             raise ForgeError(
-                f"the forge refused the commit: {_shortened(refused)}: check the branch's protection"
+                f"the forge refused the commit: {_shortened(refused)}: check the branch's protection",
+                reason="BranchProtected",
             )
         raise _refusal("push", err)
 
@@ -180,6 +210,11 @@ class Clone:
 def _refusal(command: str, err: str) -> ForgeError:
     if "not found" in err or "does not exist" in err:
         return RepositoryMissing("the platform repository does not exist (yet)")
+    if "Authentication failed" in err:
+        return ForgeError(
+            "the Git server refused the credential: check APP_PLATFORM_FORGE_TOKEN",
+            reason="CredentialRejected",
+        )
     return ForgeUnavailable(f"git {command}: {_shortened(err)}")
 
 

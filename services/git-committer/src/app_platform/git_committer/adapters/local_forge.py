@@ -4,6 +4,7 @@ Guarantees: repositories are private: only the administrator and the credential 
 Leaves out: webhooks and everything else a hosted forge has. The API is that of ``app_platform.local``'s Git server.
 """
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,12 +24,13 @@ from app_platform.git_committer.ports import (
     Repository,
     RepositoryMissing,
 )
-from app_platform.git_committer.settings import Settings
+from app_platform.git_committer.settings import LocalForgeSettings
 
 _ADMIN: Final = "admin"
 _SERVER_ERROR: Final = 500
 _CLIENT_ERROR: Final = 400
 _NOT_FOUND: Final = 404
+_UNAUTHORIZED: Final = 401
 
 
 class LocalForge:
@@ -37,15 +39,18 @@ class LocalForge:
     Args:
         http: For the administration API.
         settings: Where the server is.
+        author: For commits.
         folder: For clones.
     """
 
-    def __init__(self, http: aiohttp.ClientSession, settings: Settings, folder: Path) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, settings: LocalForgeSettings, author: Author, folder: Path
+    ) -> None:
         self._http = http
         self._base = settings.forge_url.rstrip("/")
         self._owner = settings.forge_owner
         self._token = settings.forge_token
-        self._author = Author(settings.author_name, settings.author_email)
+        self._author = author
         self._seconds = settings.forge_timeout
         self._folder = folder
         self._clones: dict[str, Clone] = {}
@@ -55,12 +60,19 @@ class LocalForge:
         await self._call("PUT", self._api(app))
         return Repository(app, self._url(app), names.BRANCH)
 
-    async def allow(self, app: str, credential: Credential) -> None:
-        """See ``Forge.allow``."""
-        body = {"password": credential.password, "access": "read"}
-        await self._call("PUT", f"{self._api(app)}/credentials/{credential.username}", body)
+    def propose(self, app: str) -> Credential:
+        """See ``Forge.propose``: a user name and a password."""
+        entries = {"username": f"flux-{app}", "password": secrets.token_urlsafe(32)}
+        return Credential(entries, frozenset({"password"}))
 
-    async def head(self, app: str) -> Head:
+    async def allow(self, app: str, credential: Credential) -> bool:
+        """See ``Forge.allow``; the server does not tell whether it knew the credential."""
+        user = credential.entries["username"]
+        body = {"password": credential.entries["password"], "access": "read"}
+        await self._call("PUT", f"{self._api(app)}/credentials/{user}", body)
+        return False
+
+    async def head(self, app: str, newest: str = "") -> Head:  # noqa: ARG002 - this server never answers with the past
         """See ``Forge.head``."""
         return await self._clone(app).head()
 
@@ -93,17 +105,18 @@ class LocalForge:
             raise RepositoryMissing("the platform repository does not exist (yet)")
         if status >= _CLIENT_ERROR:
             raise ForgeError(
-                f"the Git server refused with {status}: check APP_PLATFORM_FORGE_TOKEN and the owner's name"
+                f"the Git server refused with {status}: check APP_PLATFORM_FORGE_TOKEN and the owner's name",
+                reason="CredentialRejected" if status == _UNAUTHORIZED else "",
             )
 
 
 @asynccontextmanager
-async def local_forge(settings: Settings) -> AsyncIterator[LocalForge]:
+async def local_forge(settings: LocalForgeSettings, author: Author) -> AsyncIterator[LocalForge]:
     """A forge whose clones live as long as the context, unless a folder for them is set."""
     timeout = aiohttp.ClientTimeout(total=settings.forge_timeout)
     async with aiohttp.ClientSession(timeout=timeout) as http:
         if settings.cache_dir is not None:
-            yield LocalForge(http, settings, settings.cache_dir)
+            yield LocalForge(http, settings, author, settings.cache_dir)
             return
         with TemporaryDirectory(prefix="git-committer-") as folder:
-            yield LocalForge(http, settings, Path(folder))
+            yield LocalForge(http, settings, author, Path(folder))

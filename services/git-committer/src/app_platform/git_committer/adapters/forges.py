@@ -1,0 +1,54 @@
+"""Opens the forge that the settings name. Each reads its own settings, and only when it is chosen."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from app_platform.git_committer.adapters.git import Author
+from app_platform.git_committer.adapters.local_forge import local_forge
+from app_platform.git_committer.adapters.signing import Signer, SigningKeyError
+from app_platform.git_committer.ports import Forge
+from app_platform.git_committer.settings import LocalForgeSettings, Settings
+from app_platform.runtime import Runtime, SettingsError, load
+
+Prepared = Callable[[Runtime], AbstractAsyncContextManager[Forge]]
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Read and check the settings of the chosen forge; opening it is left for when the service runs.
+
+    Raises:
+        SettingsError: One is missing or wrong.
+    """
+    return _FORGES[settings.forge](author(settings))
+
+
+def author(settings: Settings) -> Author:
+    """Who commits.
+
+    Raises:
+        SettingsError: The signing key cannot be used.
+    """
+    if settings.signing_key_file is None:
+        return Author(settings.author_name, settings.author_email)
+    try:
+        signer = Signer.load(settings.signing_key_file)
+    except SigningKeyError as error:
+        raise SettingsError(
+            f"set these environment variables right: APP_PLATFORM_SIGNING_KEY_FILE: {error}"
+        ) from None
+    return Author(settings.author_name, settings.author_email, signer)
+
+
+def _local(who: Author) -> Prepared:
+    settings = load(LocalForgeSettings)
+
+    @asynccontextmanager
+    async def opened(_: Runtime) -> AsyncIterator[Forge]:
+        async with local_forge(settings, who) as forge:
+            yield forge
+
+    return opened
+
+
+_FORGES: Final[dict[str, Callable[[Author], Prepared]]] = {"local": _local}

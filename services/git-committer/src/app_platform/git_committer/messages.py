@@ -1,0 +1,112 @@
+"""Commit messages: what changed, by whom and why, and the events that caused it. Pure.
+
+Guarantees: no secret value is known here. Words that come from objects are put on one line and cut, so that nobody can add a
+trailer or a paragraph of his own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from app_platform.contracts import SecretEncrypted, SecretRemoved, names
+from app_platform.git_committer.ports import Changes
+
+_LISTED: Final = 20
+_MAX_WORDS: Final = 80
+_VERBS: Final = {"change": "update", "repair": "repair", "rotation": "re-encrypt"}
+_REMOVE: Final = "remove"
+_ORDER: Final = (*_VERBS.values(), _REMOVE)
+_WHY: Final = {
+    "repair": "its files were changed by somebody else",
+    "rotation": "the app's key was replaced",
+}
+
+Told = SecretEncrypted | SecretRemoved
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One secret of a commit."""
+
+    verb: str
+    name: str
+    namespaces: tuple[str, ...]
+    by: str
+    why: str
+
+    def __str__(self) -> str:
+        text = f"- {self.verb} {self.name} in {', '.join(self.namespaces)}"
+        return text + (f", by {self.by}" if self.by else "") + (f": {self.why}" if self.why else "")
+
+
+def secrets_message(changes: Changes, told: Sequence[Told], trace_id: str) -> str:
+    """The message of a commit of secrets.
+
+    Args:
+        changes: What it changes.
+        told: The events that counted, the last one of each secret.
+        trace_id: Of the batch; may be empty.
+    """
+    by_name = {event.name: event for event in told}
+    items = _items("update", changes.writes, by_name)
+    written = {item.name for item in items}
+    items += [item for item in _items(_REMOVE, changes.deletes, by_name) if item.name not in written]
+    items.sort(key=lambda item: _ORDER.index(item.verb))
+    trailers = [f"Event: {one_line(event.id, 400)}" for event in told[:_LISTED]]
+    trailers += [f"Trace: {trace_id}"] if trace_id else []
+    parts = (_subject(items), "\n".join(_lines(items)), "\n".join(trailers))
+    return "\n\n".join(part for part in parts if part)
+
+
+def base_message(changes: Changes, drifted: Sequence[str], trace_id: str) -> str:
+    """The message of a commit of the repository's own files.
+
+    Args:
+        changes: What it changes.
+        drifted: Those of its paths that somebody else had changed.
+        trace_id: Of the batch; may be empty.
+    """
+    subject = "platform: update the repository's own files"
+    why = ""
+    if drifted:
+        subject = "platform: repair what was changed by somebody else"
+        why = "\n".join(f"- {one_line(path, 200)}" for path in sorted(drifted)[:_LISTED])
+        why += f"\n- and {len(drifted) - _LISTED} more" if len(drifted) > _LISTED else ""
+    withdrawn = [path for path in changes.deletes if path not in set(drifted)]
+    withdraw = f"Withdrawn: {len(withdrawn)} files of namespaces given up" if withdrawn else ""
+    trace = f"Trace: {trace_id}" if trace_id else ""
+    return "\n\n".join(part for part in (subject, why, "\n".join(filter(None, (withdraw, trace)))) if part)
+
+
+def one_line(text: str, most: int = _MAX_WORDS) -> str:
+    """Words of others on one line: what cannot be printed becomes a space, and what is too long is cut."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return plain if len(plain) <= most else plain[: most - 1] + "…"
+
+
+def _items(verb: str, paths: Iterable[str], told: Mapping[str, Told]) -> list[_Item]:
+    found: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        parsed = names.parse_secret_path(path)
+        if parsed is not None:
+            found.setdefault(parsed[1], []).append(parsed[0])
+    return [_item(verb, name, tuple(spaces), told.get(name)) for name, spaces in found.items()]
+
+
+def _item(verb: str, name: str, namespaces: tuple[str, ...], event: Told | None) -> _Item:
+    by = one_line(event.by) if event else ""
+    if verb != _REMOVE and isinstance(event, SecretEncrypted):
+        return _Item(_VERBS[event.cause], name, namespaces, by, _WHY.get(event.cause, ""))
+    return _Item(verb, name, namespaces, by, "")
+
+
+def _subject(items: Sequence[_Item]) -> str:
+    if len(items) == 1:
+        return f"secrets: {items[0].verb} {items[0].name}"
+    counts = {verb: sum(item.verb == verb for item in items) for verb in _ORDER}
+    return "secrets: " + ", ".join(f"{verb} {count}" for verb, count in counts.items() if count)
+
+
+def _lines(items: Sequence[_Item]) -> list[str]:
+    more = [f"- and {len(items) - _LISTED} more"] if len(items) > _LISTED else []
+    return [str(item) for item in items[:_LISTED]] + more
