@@ -8,7 +8,14 @@ from dataclasses import replace
 
 from app_platform.contracts import names
 from app_platform.git_committer.ports import IntentState
-from app_platform.secrets_encryptor.ports import ConflictError, Intent, KeyFile, Mark
+from app_platform.secrets_encryptor.ports import (
+    ConflictError,
+    FluxObjects,
+    Intent,
+    IntentMetadata,
+    KeyFile,
+    Mark,
+)
 
 
 class FakeSecrets:
@@ -58,6 +65,14 @@ class FakeSecrets:
         await asyncio.sleep(0)
         return [i for i in self.intents.values() if only is None or i.name in only]
 
+    async def metadata(self, app: str) -> Sequence[IntentMetadata]:
+        """See ``Intents.metadata``."""
+        await asyncio.sleep(0)
+        return [
+            IntentMetadata(i.name, i.uid, i.resource_version, i.annotations, i.deleting)
+            for i in self.intents.values()
+        ]
+
     async def mark(self, app: str, mark: Mark) -> str:
         """See ``Intents.mark``."""
         await asyncio.sleep(0)
@@ -105,15 +120,54 @@ class FakeKeys:
     """The encryptor's ``Keys`` port."""
 
     def __init__(self, content: str | None = None) -> None:
-        self.content = content
+        self.stored = None if content is None else KeyFile(content, version="1")
         self.taken = False
+
+    @property
+    def content(self) -> str | None:
+        """The text of the key file."""
+        return self.stored.content if self.stored else None
+
+    @content.setter
+    def content(self, text: str | None) -> None:
+        """Write it as somebody with rights may, or take it away."""
+        self.stored = None if text is None else KeyFile(text, version="by hand")
 
     async def load(self, app: str) -> KeyFile | None:
         """See ``Keys.load``."""
-        return None if self.content is None else KeyFile(self.content)
+        await asyncio.sleep(0)
+        return self.stored
 
     async def create(self, app: str, content: KeyFile) -> None:
         """See ``Keys.create``."""
-        if self.taken or self.content is not None:
+        if self.taken or self.stored is not None:
             raise ConflictError("another replica has just made the key")
-        self.content = content.content
+        self.stored = replace(content, version="1")
+
+    async def replace(self, app: str, content: KeyFile) -> None:
+        """See ``Keys.replace``."""
+        await asyncio.sleep(0)
+        if self.stored is None or self.stored.version != content.version:
+            raise ConflictError("the key was changed meanwhile")
+        self.stored = replace(content, version=f"{content.version}+")
+
+
+class FakeFlux:
+    """The encryptor's ``Flux`` port."""
+
+    def __init__(self) -> None:
+        self.objects = FluxObjects()
+
+    def applied(self, commit: str) -> None:
+        """Flux fetched and applied a commit."""
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        revision = f"main@sha1:{commit}"
+        self.objects = FluxObjects(
+            {"status": {**ready, "artifact": {"revision": revision}}},
+            {"status": {**ready, "lastAppliedRevision": revision}},
+        )
+
+    async def read(self, app: str) -> FluxObjects:
+        """See ``Flux.read``."""
+        await asyncio.sleep(0)
+        return self.objects

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -171,7 +172,7 @@ def test_plans_for_different_versions_have_different_digests() -> None:
 
 def test_base_files_are_written_once() -> None:
     app = registration()
-    files = base_files.base_files(app, "age1x", list(flux.manifests(app, REPOSITORY)))
+    files = base_files.base_files(app, ["age1x"], list(flux.manifests(app, REPOSITORY)))
     assert {".sops.yaml", "README.md", "secrets/.gitkeep"} <= files.keys()
     changes = core.plan_base(files, EMPTY, ALLOWED)
     assert changes.writes == files
@@ -222,7 +223,7 @@ def test_braces_and_headings_in_a_description_stay_text() -> None:
             )
         }
     )
-    assert "\n# {x} | a |\n" in "\n" + base_files.readme(obj, "age1x")
+    assert "\n# {x} | a |\n" in "\n" + base_files.readme(obj, ["age1x"])
 
 
 def test_flux_objects_stay_within_the_app() -> None:
@@ -274,3 +275,11 @@ def test_the_source_says_how_flux_gets_in() -> None:
         registration(), Repository("my-app", "https://github.com/o/r.git", "main", "github")
     )
     assert (source["spec"]["provider"], source["spec"]["url"]) == ("github", "https://github.com/o/r.git")
+
+
+def test_every_recipient_is_named_to_sops_and_to_readers() -> None:
+    rules = yaml.safe_load(base_files.sops_config(["age1app", "age1glass"]))["creation_rules"]
+    assert rules[0]["age"] == "age1app,age1glass"
+    readme = base_files.readme(registration(), ["age1app", "age1glass"])
+    assert "its recipient is `age1app`.\nEvery file can also be read with the keys of `age1glass`." in readme
+    assert "also be read" not in base_files.readme(registration(), ["age1app"])

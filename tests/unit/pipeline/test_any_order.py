@@ -25,7 +25,7 @@ from support.fakes.committer import FakeCluster
 from support.fakes.events import Sink
 from support.fakes.forge import MemoryForge, MemoryRepository
 from support.fakes.registrations import FakeRegistrations
-from support.fakes.secrets import FakeKeys, FakeSecrets
+from support.fakes.secrets import FakeFlux, FakeKeys, FakeSecrets
 from support.samples import registration_object
 
 APP = "my-app"
@@ -77,6 +77,7 @@ class World:
                 FakeRegistrations("secrets-encryptor", obj),
                 self.secrets,
                 FakeKeys(IDENTITY.secret + "\n"),
+                FakeFlux(),
                 self.sink,
             ),
         )

@@ -114,8 +114,8 @@ def test_pending_content_needs_no_new_mark_and_gives_the_same_files() -> None:
 
 def test_committed_content_is_known() -> None:
     committed = marked(intent(), sealed(intent()), "Committed")
-    assert not core.is_needed(committed, sealed(committed), "my-app", core.Look())
-    assert core.is_needed(intent(), sealed(intent()), "my-app", core.Look())
+    assert core.need(committed, sealed(committed), "my-app", core.Look()) is None
+    assert core.need(intent(), sealed(intent()), "my-app", core.Look()) == core.Need("change")
 
 
 def test_changed_content_keeps_its_data_key_and_gets_a_new_time() -> None:
@@ -127,7 +127,7 @@ def test_changed_content_keeps_its_data_key_and_gets_a_new_time() -> None:
     assert second.fingerprint != first.fingerprint
     assert second.sealed.envelope.wrapped == first.sealed.envelope.wrapped
     assert (first.sealed.lastmodified, second.sealed.lastmodified) == (NOW, LATER)
-    assert core.is_needed(changed, second, "my-app", core.Look())
+    assert core.need(changed, second, "my-app", core.Look()) == core.Need("change")
 
 
 @pytest.mark.parametrize("retry", [False, True])
@@ -135,7 +135,8 @@ def test_what_failed_is_tried_again_when_the_repository_is_looked_at(
     retry: bool,  # noqa: FBT001 - parametrized
 ) -> None:
     failed = marked(intent(), sealed(intent()), "Failed")
-    assert core.is_needed(failed, sealed(failed), "my-app", core.Look(retry_failed=retry)) is retry
+    needed = core.need(failed, sealed(failed), "my-app", core.Look(all=retry))
+    assert needed == (core.Need("change") if retry else None)
 
 
 def test_a_healed_intent_is_sealed_again() -> None:
@@ -167,30 +168,88 @@ def test_a_deletion_concerns_us_while_we_hold_it(
 def test_a_forged_fingerprint_does_not_pass_for_ours() -> None:
     forged = intent(annotations={names.SECRET_STATUS: "Committed", names.SECRET_FINGERPRINT: "0" * 64})
     decision = sealed(forged)
-    assert core.is_needed(forged, decision, "my-app", core.Look())
+    assert core.need(forged, decision, "my-app", core.Look()) == core.Need("change")
     assert decision.mark is not None
 
 
-def test_a_repository_that_differs_is_noticed() -> None:
+DEV, PROD, TEST = (f"secrets/my-app-{space}/database.yaml" for space in ("dev", "prod", "test"))
+DRIFTS: dict[str, tuple[dict[str, str | None], list[str]]] = {
+    "nothing": ({}, []),
+    "another secret's file": ({"secrets/my-app-dev/other.yaml": "1", "README.md": "2"}, []),
+    "one gone": ({DEV: None}, [DEV]),
+    "all gone": ({DEV: None, PROD: None}, [DEV, PROD]),
+    "one too many": ({TEST: "1"}, [TEST]),
+    "one changed": ({PROD: "0" * 40}, [PROD]),
+}
+
+
+@pytest.mark.parametrize("case", DRIFTS)
+def test_a_repository_that_differs_is_noticed_and_repaired(case: str) -> None:
+    change, wrong = DRIFTS[case]
     what = intent("my-app-dev,my-app-prod")
     seal = sealed(what)
-    files = {f.path: names.blob_id(f.content) for f in seal.event("my-app", what, "7", "").files}
-    assert not core.differs(
-        seal, "my-app", what, {**files, "secrets/my-app-dev/other.yaml": "1", "README.md": "2"}
-    )
-    assert core.differs(seal, "my-app", what, {})
-    assert core.differs(seal, "my-app", what, dict(list(files.items())[:1]))
-    assert core.differs(seal, "my-app", what, {**files, "secrets/my-app-test/database.yaml": "1"})
-    assert core.differs(seal, "my-app", what, dict.fromkeys(files, "0" * 40))
+    right = {f.path: names.blob_id(f.content) for f in seal.event("my-app", what, "7", "").files}
+    tree = {path: blob for path, blob in {**right, **change}.items() if blob is not None}
+    assert core.wrong_paths(seal, "my-app", what, tree) == wrong
+    committed = marked(what, seal, "Committed")
+    needed = core.need(committed, sealed(committed), "my-app", core.Look(all=True, tree=tree))
+    assert needed == (core.Need("repair", tuple(wrong)) if wrong else None)
 
 
 def test_files_without_an_intent_are_found() -> None:
     tree = {
         "secrets/my-app-dev/database.yaml": "1",
         "secrets/my-app-dev/gone.yaml": "2",
+        "secrets/my-app-prod/gone.yaml": "2",
         "secrets/.gitkeep": "3",
     }
-    assert core.orphans([intent()], tree) == ["gone"]
+    gone = ["secrets/my-app-dev/gone.yaml", "secrets/my-app-prod/gone.yaml"]
+    assert core.orphans([intent()], tree) == {"gone": gone}
+
+
+NEW = sops.Identity.generate()
+ROTATED = sealing.keyring(f"{NEW.secret}\n{RING.identities[0].secret}\n")
+BREAK_GLASS = sealing.keyring(RING.identities[0].secret, [NEW.recipient])
+
+
+@pytest.mark.parametrize("ring", [ROTATED, BREAK_GLASS], ids=["another key", "another recipient"])
+@pytest.mark.parametrize("status", ["Committed", "Pending", "Failed"])
+def test_other_recipients_are_a_rotation_and_wait_until_all_is_looked_at(
+    ring: sealing.Keyring, status: str
+) -> None:
+    before = sealed(intent())
+    there = marked(intent(), before, status)
+    decision = core.decide(APP, there, ring, LATER)
+    assert isinstance(decision, core.Seal)
+    assert decision.cause == "rotation"
+    assert decision.mark is not None
+    assert decision.mark.annotations[names.SECRET_OLD_RECIPIENTS] == RING.recipient
+    assert decision.sealed.envelope.data_key != before.sealed.envelope.data_key
+    assert {w.recipient for w in decision.sealed.envelope.wrapped} == set(ring.recipients)
+    assert core.need(there, decision, "my-app", core.Look()) is None
+    assert core.need(there, decision, "my-app", core.Look(all=True)) == core.Need("rotation")
+
+
+def test_content_changed_while_a_key_is_replaced_is_a_change() -> None:
+    there = marked(intent(), sealed(intent()), "Committed")
+    changed = intent(annotations=there.annotations, data={"password": b"other"})
+    decision = core.decide(APP, changed, ROTATED, LATER)
+    assert isinstance(decision, core.Seal)
+    assert decision.cause == "change"
+    assert decision.mark is not None
+    assert names.SECRET_OLD_RECIPIENTS in decision.mark.annotations
+    assert core.need(changed, decision, "my-app", core.Look()) == core.Need("change")
+
+
+def test_what_was_pending_for_a_rotation_is_told_again_as_one() -> None:
+    there = marked(intent(), sealed(intent()), "Committed")
+    rotating = core.decide(APP, there, ROTATED, LATER)
+    assert isinstance(rotating, core.Seal)
+    pending = marked(there, rotating, "Pending")
+    again = core.decide(APP, pending, ROTATED, LATER)
+    assert isinstance(again, core.Seal)
+    assert (again.mark, again.cause) == (None, "rotation")
+    assert core.need(pending, again, "my-app", core.Look()) == core.Need("rotation")
 
 
 def test_marks_about_commits_touch_nothing_else() -> None:
@@ -199,6 +258,7 @@ def test_marks_about_commits_touch_nothing_else() -> None:
         names.SECRET_STATUS: "Committed",
         names.SECRET_COMMIT: "abc",
         names.SECRET_MESSAGE: None,
+        names.SECRET_OLD_RECIPIENTS: None,
     }
     assert core.failed_mark(version, "why").finalizers is None
     released = core.release_mark(intent(finalizers=("a/b", core.FINALIZER)))

@@ -21,7 +21,7 @@ from app_platform.secrets_encryptor import core, handlers
 from app_platform.secrets_encryptor.ports import Ports
 from support.fakes.events import Sink
 from support.fakes.registrations import FakeRegistrations
-from support.fakes.secrets import FakeKeys, FakeSecrets
+from support.fakes.secrets import FakeFlux, FakeKeys, FakeSecrets
 from support.samples import CANARY, registration_object
 
 IDENTITY = sops.Identity.generate()
@@ -36,7 +36,8 @@ class Service:
         self.registrations = FakeRegistrations("secrets-encryptor", registration_object())
         self.secrets, self.sink = FakeSecrets(), Sink()
         self.keys = FakeKeys(IDENTITY.secret + "\n")
-        self.ports = Ports(self.registrations, self.secrets, self.keys, self.sink)
+        self.flux = FakeFlux()
+        self.ports = Ports(self.registrations, self.secrets, self.keys, self.flux, self.sink)
 
     async def changed(self, *told: str) -> object:
         events = [
@@ -132,7 +133,7 @@ async def test_another_replica_that_looks_again_changes_nothing(service: Service
     await service.changed("database")
     await service.pushed(service.encrypted()[0].intent)
     version = service.secrets.intents["database"].resource_version
-    other = Ports(service.registrations, service.secrets, service.keys, service.sink)
+    other = Ports(service.registrations, service.secrets, service.keys, service.flux, service.sink)
     event = SecretIntentChanged(app="my-app", name="database", uid="any", resource_version="1")
     assert await handlers.intents_changed(other, [event, event]) == Done()
     assert service.secrets.intents["database"].resource_version == version

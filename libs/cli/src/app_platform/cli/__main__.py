@@ -6,7 +6,8 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from app_platform.cli import connect, render
+from app_platform.cli import connect, render, rotate
+from app_platform.kube import KubeClient
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import History, Query, Recorded
 
@@ -36,6 +37,7 @@ SinceOption = Annotated[
     str | None, typer.Option("--since", help="Only later: 15m, 2h, 1d, or a time like 2026-01-31T12:00:00Z.")
 ]
 ServiceOption = Annotated[str | None, typer.Option("--service", help="Only of this service.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Show the progress until the old key has gone.")]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="table, or json: one object a line.")]
 
 
@@ -172,6 +174,24 @@ def replay(
         return len(chosen)
 
     typer.echo(f"{connect.run(again)} events replayed to {service}")
+
+
+@app.command(
+    "rotate-key",
+    help="Replace the AGE key of an app: every file is encrypted anew, and the old key goes when Flux has applied that. "
+    "Reaches the cluster by KUBECONFIG.\n\nExample: app-platform rotate-key --app my-app --wait",
+)
+def rotate_key(
+    app_name: Annotated[str, typer.Option("--app", help="The app whose key is replaced.")],
+    wait: WaitOption = False,  # noqa: FBT002 - a flag
+) -> None:
+    async def ask(client: KubeClient) -> None:
+        request = await rotate.ask(client, app_name)
+        typer.echo(f"{app_name}: a new key is asked for ({request})")
+        if wait:
+            await rotate.follow(client, app_name, request, typer.echo)
+
+    rotate.run(ask)
 
 
 def main() -> None:

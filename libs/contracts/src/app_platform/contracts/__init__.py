@@ -8,6 +8,7 @@ from app_platform.contracts import names
 from app_platform.contracts.cloudevents import Envelope, UnreadableEventError, decode, encode
 from app_platform.contracts.events import (
     EVENT_CLASSES,
+    Cause,
     CommitFailed,
     CommitPushed,
     EncryptedFile,
@@ -37,6 +38,7 @@ from app_platform.contracts.registration import (
     RegistrationStatus,
     RepositoryStatus,
     Role,
+    RotationStatus,
     Verdict,
     stamped,
 )
@@ -44,6 +46,7 @@ from app_platform.contracts.registration import (
 __all__ = [
     "EVENT_CLASSES",
     "Access",
+    "Cause",
     "CommitFailed",
     "CommitPushed",
     "Condition",
@@ -65,6 +68,7 @@ __all__ = [
     "RepositoryReady",
     "RepositoryStatus",
     "Role",
+    "RotationStatus",
     "SecretEncrypted",
     "SecretIntentChanged",
     "SecretIntentDeleted",

@@ -42,10 +42,14 @@ class Event(EventPart):
     @property
     def id(self) -> str:
         """Deterministic identity, used as CloudEvents ``id`` and as ``Nats-Msg-Id``."""
-        version = [str(getattr(self, field)) for field in self.versioned_by]
+        version = [_as_text(getattr(self, field)) for field in self.versioned_by]
         return "/".join(
             [self.type.removeprefix(TYPE_PREFIX), self.app, self.name, *version, self.resync]
         ).rstrip("/")
+
+
+def _as_text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 class RegistrationChanged(Event):
@@ -91,12 +95,16 @@ class EncryptionKeyReady(Event):
 
     kind: ClassVar[str] = "encryption-key"
     verb: ClassVar[str] = "ready"
-    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "generation", "recipient")
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "generation", "recipient", "extra_recipients")
 
     type: Literal["work.labrats.encryption-key.ready.v1"] = "work.labrats.encryption-key.ready.v1"
     uid: str
     generation: int
     recipient: str = Field(description="The age recipient: a public key.")
+    extra_recipients: tuple[str, ...] = Field(
+        default=(),
+        description="Further recipients that every file is encrypted for, such as a break-glass key.",
+    )
 
 
 class RepositoryReady(Event):

@@ -159,6 +159,27 @@ class RepositoryStatus(_Model):
     head_sha: str = ""
 
 
+class RotationStatus(_Model):
+    """The latest replacement of the app's AGE key, or of the recipients that its files are encrypted for."""
+
+    request: str = Field(
+        default="", description="The annotation's value that asked for it; empty when a setting did."
+    )
+    phase: str = Field(
+        default="",
+        description="Encrypting: files are encrypted anew. Applying: until Flux has applied them. Done.",
+        json_schema_extra={"enum": ["Encrypting", "Applying", "Done"]},
+    )
+    files_total: int = Field(default=0, ge=0, description="Files of the app's secrets.")
+    files_left: int = Field(
+        default=0, ge=0, description="Those not yet encrypted for the present recipients."
+    )
+    started_at: str = Field(default="", description="When it began (RFC 3339).")
+    commit: str = Field(
+        default="", description="In which no file needs another key; empty while there is none."
+    )
+
+
 class RegistrationStatus(_Model):
     """What the platform reports; each field has one owning service."""
 
@@ -169,6 +190,10 @@ class RegistrationStatus(_Model):
     )
     namespaces: tuple[str, ...] = Field(default=(), json_schema_extra={"x-kubernetes-list-type": "set"})
     recipient: str = Field(default="", description="The app's age recipient (public key).")
+    extra_recipients: tuple[str, ...] = Field(
+        default=(), description="Further age recipients that every file is encrypted for."
+    )
+    rotation: RotationStatus = RotationStatus()
     repository: RepositoryStatus = RepositoryStatus()
 
     def condition(self, kind: ConditionType) -> Condition | None:
@@ -187,6 +212,7 @@ class Registration(_Model):
     resource_version: str = ""
     finalizers: tuple[str, ...] = ()
     deleting: bool = False
+    rotate_key: str = ""
     spec: RegistrationSpec = RegistrationSpec()
     status: RegistrationStatus = RegistrationStatus()
 
@@ -227,6 +253,7 @@ class Registration(_Model):
             resource_version=meta.get("resourceVersion", ""),
             finalizers=tuple(meta.get("finalizers", ())),
             deleting="deletionTimestamp" in meta,
+            rotate_key=meta.get("annotations", {}).get(names.ROTATE_KEY, ""),
             spec=RegistrationSpec.model_validate(obj.get("spec", {})),
             status=RegistrationStatus.model_validate(obj.get("status", {})),
         )

@@ -4,13 +4,14 @@ Guarantees: attributes are event types, services and outcomes only: never a name
 Leaves out: exporting spans; whoever configures an exporter on the tracer provider gets them.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from opentelemetry import metrics, trace
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.metrics import Counter, Histogram, UpDownCounter
+from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observation, UpDownCounter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -62,6 +63,15 @@ def instruments() -> Instruments:
         ),
         dead=meter.create_counter("app_platform.events.dead", "1", "Events given up"),
     )
+
+
+def gauge(name: str, description: str, read: Callable[[], float]) -> None:
+    """Let a service show a number of its own, read whenever metrics are asked for; once per name and process."""
+
+    def observe(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(read())]
+
+    metrics.get_meter(_SCOPE).create_observable_gauge(name, [observe], "1", description)
 
 
 def trace_id() -> str:

@@ -27,7 +27,15 @@ from app_platform.sops.files import (
     update_recipients,
     verify,
 )
-from app_platform.sops.keys import DataKey, Envelope, Identity, WrappedKey, open_envelope, parse_identities
+from app_platform.sops.keys import (
+    DataKey,
+    Envelope,
+    Identity,
+    WrappedKey,
+    is_recipient,
+    open_envelope,
+    parse_identities,
+)
 from app_platform.sops.values import Nonces, random_nonces, synthetic_nonces
 
 __all__ = [
@@ -47,6 +55,7 @@ __all__ = [
     "decrypt",
     "edit",
     "encrypt",
+    "is_recipient",
     "new_envelope",
     "open_envelope",
     "parse_identities",

@@ -152,6 +152,15 @@ def _opened(wrapped: tuple[WrappedKey, ...], identities: Sequence[Identity]) -> 
             continue
 
 
+def is_recipient(text: str) -> bool:
+    """Whether a text is an age X25519 public key (`age1…`)."""
+    try:
+        pyrage.x25519.Recipient.from_str(text)
+    except pyrage.RecipientError:
+        return False
+    return True
+
+
 def _wrap(raw: bytes, recipient: str) -> str:
     try:
         key = pyrage.x25519.Recipient.from_str(recipient)

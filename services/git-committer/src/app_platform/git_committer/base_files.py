@@ -4,7 +4,7 @@ Guarantees: the same registration and recipient give the same bytes, so nothing 
 Leaves out: the secrets themselves, which come from secrets-encryptor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import yaml
@@ -17,23 +17,31 @@ KEEP_FILE: Final = f"{names.SECRETS_FOLDER}/.gitkeep"
 """Flux fails on a path that is missing and is content with an empty folder."""
 
 
-def base_files(registration: Registration, recipient: str, flux: list[Mapping[str, Any]]) -> dict[str, str]:
-    """Path to content of every file that the repository holds besides secrets."""
+def base_files(
+    registration: Registration, recipients: Sequence[str], flux: list[Mapping[str, Any]]
+) -> dict[str, str]:
+    """Path to content of every file that the repository holds besides secrets.
+
+    Args:
+        registration: Of the app.
+        recipients: Whom its secrets are encrypted for: the app's own first.
+        flux: The managed Flux objects.
+    """
     return {
-        ".sops.yaml": sops_config(recipient),
-        "README.md": readme(registration, recipient),
+        ".sops.yaml": sops_config(recipients),
+        "README.md": readme(registration, recipients),
         FLUX_FILE: yaml.safe_dump_all([dict(f) for f in flux], sort_keys=False),
         KEEP_FILE: "",
     }
 
 
-def sops_config(recipient: str) -> str:
+def sops_config(recipients: Sequence[str]) -> str:
     """SOPS creation rules (https://getsops.io/docs/#using-sops-yaml-conf-to-select-kms-pgp-and-age-for-new-files)."""
     rules = [
         {
             "path_regex": rf"^{names.SECRETS_FOLDER}/.*\.yaml$",
             "encrypted_regex": ENCRYPTED_REGEX,
-            "age": recipient,
+            "age": ",".join(recipients),
         }
     ]
     return yaml.safe_dump({"creation_rules": rules}, sort_keys=False)
@@ -47,7 +55,7 @@ Please do not push here: your manifests belong into your own repository, and wha
 
 | Path | What it is |
 |---|---|
-| `.sops.yaml` | The age recipient that secrets are encrypted for |
+| `.sops.yaml` | The age recipients that secrets are encrypted for |
 | `secrets/<namespace>/<name>.yaml` | One encrypted Secret for each target namespace |
 | `{flux_file}` | The Flux objects that deploy this repository, for reference; the platform keeps the real ones |
 
@@ -79,7 +87,7 @@ change.
 
 ## Read a secret (platform operators)
 
-The key is in Secret `{key_secret}` of namespace `{platform}`; its recipient is `{recipient}`.
+The key is in Secret `{key_secret}` of namespace `{platform}`; its recipient is `{recipient}`.{besides}
 
 ```sh
 export SOPS_AGE_KEY="$(kubectl -n {platform} get secret {key_secret} -o jsonpath='{{.data.age\\.agekey}}' | base64 -d)"
@@ -88,7 +96,7 @@ sops decrypt secrets/<namespace>/<name>.yaml
 """
 
 
-def readme(registration: Registration, recipient: str) -> str:
+def readme(registration: Registration, recipients: Sequence[str]) -> str:
     """A README for somebody who finds the repository and wonders what it is."""
     spec, app = registration.spec, registration.name
     targets = ",".join(spec.namespaces[:2]) or f"{app}-dev"
@@ -107,8 +115,14 @@ def readme(registration: Registration, recipient: str) -> str:
         message_annotation=names.SECRET_MESSAGE,
         namespaces=listed or "No namespaces yet: add them to the registration.",
         key_secret=names.AGE_KEY_SECRET,
-        recipient=recipient,
+        recipient=recipients[0],
+        besides=_besides(recipients[1:]),
     )
+
+
+def _besides(recipients: Sequence[str]) -> str:
+    listed = ", ".join(f"`{recipient}`" for recipient in recipients)
+    return f"\nEvery file can also be read with the keys of {listed}." if recipients else ""
 
 
 def _plain(text: str) -> str:

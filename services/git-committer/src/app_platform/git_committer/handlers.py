@@ -77,7 +77,8 @@ async def _repository(
             Repair("CredentialRestored", "Flux's credential was gone from the forge and is there again")
         )
     manifests = flux.manifests(registration, repository)
-    files = base_files.base_files(registration, event.recipient, list(manifests))
+    recipients = [event.recipient, *event.extra_recipients]
+    files = base_files.base_files(registration, recipients, list(manifests))
     head, before = await _put_right(ports, registration, files)
     await ports.cluster.apply_flux(manifests)
     if before is not None:

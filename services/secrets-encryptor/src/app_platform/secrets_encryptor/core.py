@@ -7,13 +7,21 @@ Leaves out: the order of writes, which the handlers keep.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from app_platform.contracts import ConditionType, IntentVersion, Registration, SecretEncrypted, Verdict, names
+from app_platform.contracts import (
+    Cause,
+    ConditionType,
+    IntentVersion,
+    Registration,
+    SecretEncrypted,
+    Verdict,
+    names,
+)
 from app_platform.secrets_encryptor import sealing
-from app_platform.secrets_encryptor.ports import Intent, Mark
+from app_platform.secrets_encryptor.ports import Intent, IntentMetadata, Mark
 from app_platform.secrets_encryptor.sealing import Keyring
 
 SERVICE = "secrets-encryptor"
@@ -61,6 +69,7 @@ class Seal:
 
     Attributes:
         mark: To write on the intent first; ``None`` when it already says so.
+        cause: Why, as far as the intent tells: its content changed, or only whom it is encrypted for.
     """
 
     mark: Mark | None
@@ -68,6 +77,7 @@ class Seal:
     keys: tuple[str, ...]
     targets: tuple[str, ...]
     sealed: sealing.Sealed
+    cause: Cause = "change"
 
     def event(self, app: str, intent: Intent, resource_version: str, resync: str) -> SecretEncrypted:
         """The event that carries the files; encrypts them."""
@@ -80,6 +90,7 @@ class Seal:
             fingerprint=self.fingerprint,
             keys=self.keys,
             files=sealing.files(app, intent, self.targets, self.sealed),
+            cause=self.cause,
         )
 
 
@@ -104,7 +115,7 @@ def decide(registration: Registration, intent: Intent, ring: Keyring, now: datet
     return _seal(intent, targets, ring, now)
 
 
-def targets_of(intent: Intent) -> tuple[str, ...]:
+def targets_of(intent: Intent | IntentMetadata) -> tuple[str, ...]:
     """The namespaces that the annotation names, in its order and without repetition."""
     listed = intent.annotations.get(names.TARGET_NAMESPACES, "").split(",")
     return tuple(dict.fromkeys(name.strip() for name in listed if name.strip()))
@@ -122,8 +133,8 @@ def _target_problem(registration: Registration, targets: Sequence[str]) -> str |
     if not unknown:
         return None
     return (
-        f"the target {_listing(unknown)} is not among the namespaces of {registration.name!r} "
-        f"({_listing(registration.spec.namespaces) or 'it has none'}): add it to the registration or take it off the targets"
+        f"the target {listing(unknown)} is not among the namespaces of {registration.name!r} "
+        f"({listing(registration.spec.namespaces) or 'it has none'}): add it to the registration or take it off the targets"
     )
 
 
@@ -136,11 +147,12 @@ def _content_problem(intent: Intent) -> str | None:
         return f"make it smaller: a Secret holds at most {_MAX_BYTES} bytes (1 MiB) in all"
     invalid = [key for key in intent.data if not _KEY.fullmatch(key)]
     if invalid:
-        return f"rename the key {_listing(invalid)}: letters, digits, dash, underscore and dot are allowed"
+        return f"rename the key {listing(invalid)}: letters, digits, dash, underscore and dot are allowed"
     return None
 
 
-def _listing(items: Sequence[str]) -> str:
+def listing(items: Sequence[str]) -> str:
+    """Some of the items, for a sentence."""
     shown = ", ".join(repr(item) for item in items[:_LISTED])
     return shown + (f" and {len(items) - _LISTED} more" if len(items) > _LISTED else "")
 
@@ -156,16 +168,23 @@ def _refuse(intent: Intent, problem: str) -> Decision:
 def _seal(intent: Intent, targets: tuple[str, ...], ring: Keyring, now: datetime) -> Decision:
     content = sealing.fingerprint(ring, intent, targets)
     marked = intent.annotations.get(names.SECRET_FINGERPRINT, "")
-    kept = sealing.restore(ring, intent.uid, intent.annotations.get(names.SECRET_ENVELOPE))
+    stored = intent.annotations.get(names.SECRET_ENVELOPE)
+    kept = sealing.restore(ring, intent.uid, stored)
     keys = tuple(sorted(intent.data))
     if kept is not None and _content(marked) == content and _is(intent, Status.PENDING):
-        return Seal(None, marked, keys, targets, kept)
+        rotating = names.SECRET_OLD_RECIPIENTS in intent.annotations
+        return Seal(None, marked, keys, targets, kept, "rotation" if rotating else "change")
+    former = sealing.former(ring, intent.uid, stored) if kept is None else None
+    unchanged = former is not None and sealing.fingerprint(former, intent, targets) == _content(marked)
     sealed = sealing.sealed(ring, intent, kept, now)
     # The version makes two marks of one content differ, so that what is told of the first is not taken for the second
     # when another content was between them.
     mark = f"{content}.{intent.resource_version}"
     pending = _pending(intent, mark, keys, sealing.store(ring, intent.uid, sealed))
-    return Seal(pending, mark, keys, targets, sealed)
+    if kept is None and (stored or names.SECRET_COMMIT in intent.annotations):
+        old = ",".join(former.recipients) if former else "unknown"
+        pending = replace(pending, annotations={**pending.annotations, names.SECRET_OLD_RECIPIENTS: old})
+    return Seal(pending, mark, keys, targets, sealed, "rotation" if unchanged else "change")
 
 
 def _content(mark: str) -> str:
@@ -177,16 +196,30 @@ class Look:
     """Why intents are looked at.
 
     Attributes:
-        retry_failed: Whether what failed is tried again. Not because of an intent's own event: its failing is one too,
-            and would start it anew for ever.
+        all: Whether all intents of the app are, because of its repository or key. Then what failed is tried again, and
+            what is encrypted for other recipients is encrypted anew. Not because of an intent's own event: its failing
+            is one too, and would start it anew for ever; and two replicas of different settings would start each other.
         tree: Path to Git blob id, when it is known what the repository holds now.
     """
 
-    retry_failed: bool = False
+    all: bool = False
     tree: Mapping[str, str] | None = None
 
 
-def is_needed(intent: Intent, decision: Seal, app: str, look: Look) -> bool:
+@dataclass(frozen=True)
+class Need:
+    """That an intent's files have to be told.
+
+    Attributes:
+        cause: Why.
+        wrong: Files that are in the repository other than as they were committed.
+    """
+
+    cause: Cause
+    wrong: tuple[str, ...] = ()
+
+
+def need(intent: Intent, decision: Seal, app: str, look: Look) -> Need | None:
     """Whether the files of a sealed intent have to be told.
 
     Args:
@@ -195,11 +228,14 @@ def is_needed(intent: Intent, decision: Seal, app: str, look: Look) -> bool:
         app: Its app.
         look: The occasion.
     """
+    if decision.cause == "rotation" and decision.mark is not None:
+        return Need("rotation") if look.all else None
     if _content(intent.annotations.get(names.SECRET_FINGERPRINT, "")) != _content(decision.fingerprint):
-        return True
+        return Need(decision.cause)
     if _is(intent, Status.COMMITTED):
-        return look.tree is not None and differs(decision, app, intent, look.tree)
-    return look.retry_failed or _is(intent, Status.PENDING)
+        wrong = wrong_paths(decision, app, intent, look.tree) if look.tree is not None else ()
+        return Need("repair", tuple(wrong)) if wrong else None
+    return Need(decision.cause) if look.all or _is(intent, Status.PENDING) else None
 
 
 def _is(intent: Intent, status: Status) -> bool:
@@ -225,8 +261,8 @@ def _mark(
     return Mark(intent.name, intent.uid, intent.resource_version, annotations, finalizers)
 
 
-def differs(decision: Seal, app: str, intent: Intent, tree: Mapping[str, str]) -> bool:
-    """Whether the repository holds other files for this intent than it should.
+def wrong_paths(decision: Seal, app: str, intent: Intent, tree: Mapping[str, str]) -> list[str]:
+    """Files of this intent that are missing in the repository, or not what they should be to the byte, or too many.
 
     Args:
         decision: For the present content.
@@ -236,16 +272,21 @@ def differs(decision: Seal, app: str, intent: Intent, tree: Mapping[str, str]) -
     """
     wanted = {
         f.path: names.blob_id(f.content)
-        for f in sealing.files(app, intent, decision.targets, decision.sealed)
+        for f in sealing.each_file(app, intent, decision.targets, decision.sealed)
     }
-    return wanted != {path: blob for path, blob in tree.items() if _name_at(path) == intent.name}
+    there = {path: blob for path, blob in tree.items() if _name_at(path) == intent.name}
+    return sorted(path for path in wanted.keys() | there.keys() if wanted.get(path) != there.get(path))
 
 
-def orphans(intents: Sequence[Intent], tree: Mapping[str, str]) -> list[str]:
-    """Names of secrets that have files in the repository and no intent."""
+def orphans(intents: Sequence[Intent], tree: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name to paths of secrets that have files in the repository and no intent."""
     known = {intent.name for intent in intents}
-    found = {name for path in tree if (name := _name_at(path)) is not None}
-    return sorted(found - known)
+    found: dict[str, list[str]] = {}
+    for path in sorted(tree):
+        name = _name_at(path)
+        if name is not None and name not in known:
+            found.setdefault(name, []).append(path)
+    return found
 
 
 def _name_at(path: str) -> str | None:
@@ -259,6 +300,7 @@ def committed_mark(version: IntentVersion, sha: str) -> Mark:
         names.SECRET_STATUS: Status.COMMITTED.value,
         names.SECRET_COMMIT: sha,
         names.SECRET_MESSAGE: None,
+        names.SECRET_OLD_RECIPIENTS: None,
     }
     return Mark(version.name, version.uid, version.resource_version, annotations)
 
@@ -295,8 +337,9 @@ def key_invalid() -> Verdict:
     )
 
 
-def key_ready(recipient: str) -> Verdict:
+def key_ready(recipients: Sequence[str]) -> Verdict:
     """The key is there."""
-    return Verdict(
-        ConditionType.ENCRYPTION_KEY, "KeyReady", f"secrets are encrypted for {recipient}", ok=True
-    )
+    message = f"secrets are encrypted for {recipients[0]}"
+    if recipients[1:]:
+        message += f", and besides for {', '.join(recipients[1:])}"
+    return Verdict(ConditionType.ENCRYPTION_KEY, "KeyReady", message, ok=True)

@@ -4,7 +4,8 @@ Guarantees: a secret value is only in ``Intent.data`` and ``KeyFile.content``, w
 Errors: ``ConflictError`` for a write that somebody else overtook; what is merely unavailable is retried by runtime.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -52,10 +53,38 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class IntentMetadata:
+    """What the metadata of an intent says; its content was not read."""
+
+    name: str
+    uid: str
+    resource_version: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
 class KeyFile:
-    """The content of an AGE key file."""
+    """The content of an AGE key file, and what is noted beside it.
+
+    Attributes:
+        request: The request for a new key that the first identity was made for; empty when there was none.
+        retiring: Recipients of identities that go as soon as no file needs them.
+        version: Of the object that it was read from; empty for one that is yet to be stored.
+    """
 
     content: str = field(repr=False)
+    request: str = ""
+    retiring: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class FluxObjects:
+    """The managed Flux objects of an app as they are; ``None`` for one that is not there."""
+
+    source: Mapping[str, Any] | None = None
+    kustomization: Mapping[str, Any] | None = None
 
 
 class Intents(Protocol):
@@ -63,6 +92,10 @@ class Intents(Protocol):
 
     async def read(self, app: str, only: Collection[str] | None = None) -> Sequence[Intent]:
         """The app's intents, or those of them with these names; missing ones are left out."""
+        ...
+
+    async def metadata(self, app: str) -> Sequence[IntentMetadata]:
+        """The metadata of all of the app's intents."""
         ...
 
     async def mark(self, app: str, mark: Mark) -> str:
@@ -83,6 +116,18 @@ class Keys(Protocol):
 
     async def create(self, app: str, content: KeyFile) -> None:
         """Store a key file where there is none; raises ``ConflictError`` when there is one by now."""
+        ...
+
+    async def replace(self, app: str, content: KeyFile) -> None:
+        """Store a key file over the one of the same version; raises ``ConflictError`` when that was overtaken."""
+        ...
+
+
+class Flux(Protocol):
+    """The managed Flux objects."""
+
+    async def read(self, app: str) -> FluxObjects:
+        """As they are."""
         ...
 
 
@@ -126,12 +171,43 @@ class OwnWrites:
         return version in self._versions
 
 
+@dataclass
+class OutdatedFiles:
+    """How many files of each app this replica last saw to be encrypted for other recipients than the present ones.
+
+    Another replica may have seen an app since: what is older than ``lifetime`` seconds counts no more.
+    """
+
+    lifetime: float = 1800.0
+    clock: Callable[[], float] = time.monotonic
+    _seen: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def see(self, app: str, count: int) -> None:
+        """Remember what was counted."""
+        self._seen.pop(app, None)
+        if count:
+            self._seen[app] = (self.clock(), count)
+
+    @property
+    def total(self) -> int:
+        """Of all apps."""
+        since = self.clock() - self.lifetime
+        return sum(count for seen, count in self._seen.values() if seen >= since)
+
+
 @dataclass(frozen=True)
 class Ports:
-    """Everything a handler gets."""
+    """Everything a handler gets.
+
+    Attributes:
+        extra_recipients: Whom every file is encrypted for besides the app's own recipient.
+    """
 
     registrations: Registrations
     intents: Intents
     keys: Keys
+    flux: Flux
     events: EventSink
+    extra_recipients: tuple[str, ...] = ()
     own: OwnWrites = field(default_factory=OwnWrites)
+    outdated: OutdatedFiles = field(default_factory=OutdatedFiles)

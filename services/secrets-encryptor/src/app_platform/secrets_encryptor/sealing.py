@@ -15,7 +15,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -33,15 +33,17 @@ _DIGEST_BYTES: Final = 32
 
 @dataclass(frozen=True)
 class Keyring:
-    """An app's AGE identities and what is derived from the first, which is the one in use.
+    """An app's AGE identities, whom files are encrypted for, and the keys derived from the identity in use.
 
     Attributes:
         identities: All of the key file, the one in use first.
+        recipients: Whom files are encrypted for: the app's own recipient first, then others such as a break-glass key.
         fingerprint_key: For ``fingerprint``.
         envelope_key: For the HMAC of stored envelopes.
     """
 
-    identities: Sequence[sops.Identity]
+    identities: tuple[sops.Identity, ...]
+    recipients: tuple[str, ...]
     fingerprint_key: bytes
     envelope_key: bytes
 
@@ -50,8 +52,13 @@ class Keyring:
 
     @property
     def recipient(self) -> str:
-        """The age recipient that files are encrypted for."""
-        return self.identities[0].recipient
+        """The app's own age recipient."""
+        return self.recipients[0]
+
+    @property
+    def extra_recipients(self) -> tuple[str, ...]:
+        """The others that files are encrypted for."""
+        return self.recipients[1:]
 
 
 @dataclass(frozen=True)
@@ -67,15 +74,26 @@ class Sealed:
     content: str
 
 
-def keyring(key_file: str) -> Keyring:
+def keyring(key_file: str, extra_recipients: Sequence[str] = ()) -> Keyring:
     """Read an AGE key file.
+
+    Args:
+        key_file: Its content.
+        extra_recipients: Whom files are encrypted for besides the first identity of the file.
 
     Raises:
         app_platform.sops.InvalidKeyError: It is no AGE key file.
     """
     identities = sops.parse_identities(key_file)
-    secret = identities[0].secret.encode()
-    return Keyring(identities, _derived(secret, b"fingerprint"), _derived(secret, b"envelope"))
+    return _ring(identities, identities[0], extra_recipients)
+
+
+def _ring(
+    identities: tuple[sops.Identity, ...], used: sops.Identity, extra_recipients: Sequence[str]
+) -> Keyring:
+    recipients = tuple(dict.fromkeys((used.recipient, *extra_recipients)))
+    secret = used.secret.encode()
+    return Keyring(identities, recipients, _derived(secret, b"fingerprint"), _derived(secret, b"envelope"))
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
@@ -87,7 +105,7 @@ def _derived(secret: bytes, purpose: bytes) -> bytes:
 
 def fingerprint(ring: Keyring, intent: Intent, targets: Iterable[str]) -> str:
     """Keyed digest of everything that shapes the intent's files, as 64 hex digits."""
-    parts = [intent.uid, intent.name, intent.type, ring.recipient, *sorted(targets)]
+    parts = [intent.uid, intent.name, intent.type, ",".join(ring.recipients), *sorted(targets)]
     mac = hmac.new(ring.fingerprint_key, digestmod=hashlib.sha256)
     for part in [p.encode() for p in parts] + [
         b for item in sorted(intent.data.items()) for b in (item[0].encode(), item[1])
@@ -109,7 +127,7 @@ def sealed(ring: Keyring, intent: Intent, kept: Sealed | None, now: datetime) ->
     content = fingerprint(ring, intent, ())
     if kept is not None and kept.content == content:
         return kept
-    envelope = kept.envelope if kept is not None else sops.new_envelope([ring.recipient])
+    envelope = kept.envelope if kept is not None else sops.new_envelope(ring.recipients)
     return Sealed(envelope, now.replace(microsecond=0), content)
 
 
@@ -127,19 +145,47 @@ def store(ring: Keyring, uid: str, sealed: Sealed) -> str:
 
 
 def restore(ring: Keyring, uid: str, text: str | None) -> Sealed | None:
-    """Read what ``store`` wrote for this intent; ``None`` when it is missing, not ours, or for other keys."""
-    mac, _, content = (text or "").partition(".")
-    if not hmac.compare_digest(mac.encode(), _envelope_mac(ring, uid, content).encode()):
+    """Read what ``store`` wrote for this intent; ``None`` when it is missing, not ours, or for other recipients."""
+    fields = _believed(ring, uid, text)
+    if fields is None or _recipients_in(fields) != ring.recipients:
         return None
-    fields = json.loads(content)
     wrapped = [sops.WrappedKey(w["recipient"], w["enc"]) for w in fields["age"]]
-    if [w.recipient for w in wrapped] != [ring.recipient]:
-        return None
     try:
         envelope = sops.open_envelope(wrapped, ring.identities)
     except sops.SopsError:
         return None
     return Sealed(envelope, datetime.fromisoformat(fields["lastmodified"]).astimezone(UTC), fields["content"])
+
+
+def is_for(ring: Keyring, uid: str, text: str) -> bool:
+    """Whether a stored envelope is ours and for the present recipients."""
+    fields = _believed(ring, uid, text)
+    return fields is not None and _recipients_in(fields) == ring.recipients
+
+
+def former(ring: Keyring, uid: str, text: str | None) -> Keyring | None:
+    """The keyring that a stored envelope was written with: this one, or one of an identity that is kept beside it.
+
+    ``None`` when there is no envelope, or it was written with a key that is not there any more.
+    """
+    for identity in ring.identities:
+        written = _ring(ring.identities, identity, ())
+        fields = _believed(written, uid, text)
+        if fields is not None:
+            return _ring(ring.identities, identity, _recipients_in(fields)[1:])
+    return None
+
+
+def _believed(ring: Keyring, uid: str, text: str | None) -> dict[str, Any] | None:
+    mac, _, content = (text or "").partition(".")
+    if not hmac.compare_digest(mac.encode(), _envelope_mac(ring, uid, content).encode()):
+        return None
+    fields: dict[str, Any] = json.loads(content)
+    return fields
+
+
+def _recipients_in(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(wrapped["recipient"] for wrapped in fields["age"])
 
 
 def _envelope_mac(ring: Keyring, uid: str, content: str) -> str:
@@ -148,7 +194,12 @@ def _envelope_mac(ring: Keyring, uid: str, content: str) -> str:
 
 def files(app: str, intent: Intent, targets: Iterable[str], sealed: Sealed) -> tuple[EncryptedFile, ...]:
     """The intent's SOPS files, one for each target namespace."""
-    return tuple(_file(app, intent, namespace, sealed) for namespace in sorted(targets))
+    return tuple(each_file(app, intent, targets, sealed))
+
+
+def each_file(app: str, intent: Intent, targets: Iterable[str], sealed: Sealed) -> Iterator[EncryptedFile]:
+    """The same, one at a time: an intent of 1 MiB has 2 MB in each of its files."""
+    return (_file(app, intent, namespace, sealed) for namespace in sorted(targets))
 
 
 def _file(app: str, intent: Intent, namespace: str, sealed: Sealed) -> EncryptedFile:

@@ -1,0 +1,107 @@
+"""Asks for a new AGE key of an app, and follows how far its replacement is. Reads and writes the registration only."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import typer
+
+from app_platform.contracts import ConditionType, Registration, names
+from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError, NotFound
+from app_platform.kube.registrations import REGISTRATIONS
+
+_LOOK_SECONDS: Final = 1.0
+_DONE: Final = "Done"
+
+
+class RotationError(Exception):
+    """The key is not being replaced; the text says why and what to do."""
+
+
+def run(command: Callable[[KubeClient], Awaitable[None]]) -> None:
+    """Run a command on the cluster of KUBECONFIG; exits with status 1 and one clear line when that is not possible."""
+
+    async def opened() -> None:
+        async with KubeClient(ClusterConfig.load(), user_agent="app-platform-cli") as client:
+            await command(client)
+
+    try:
+        asyncio.run(opened())
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except (ConfigError, KubeError, RotationError) as error:
+        typer.echo(f"app-platform: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def ask(client: KubeClient, app: str) -> str:
+    """Ask for a new key; returns the request, by which it can be followed.
+
+    Raises:
+        RotationError: There is no such app, or the last request has not been served yet.
+    """
+    registration = await read(client, app)
+    if registration.rotate_key not in {"", registration.status.rotation.request}:
+        raise RotationError(
+            f"{app}: a new key was asked for before and has not been begun: see `kubectl get apr {app}`"
+        )
+    request = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    note = {
+        "metadata": {
+            # Of two that ask at once, one is told so.
+            "resourceVersion": registration.resource_version,
+            "annotations": {names.ROTATE_KEY: request},
+        }
+    }
+    await client.merge_patch(REGISTRATIONS, app, None, note)
+    return request
+
+
+async def follow(client: KubeClient, app: str, request: str, show: Callable[[str], None]) -> None:
+    """Show each step until the old key has gone.
+
+    Raises:
+        RotationError: Somebody asked for another key meanwhile.
+    """
+    shown = ""
+    while True:
+        registration = await read(client, app)
+        line = progress(registration, request)
+        if line != shown:
+            show(line)
+            shown = line
+        if is_done(registration, request):
+            return
+        if registration.rotate_key != request:
+            raise RotationError(f"{app}: another key was asked for meanwhile ({registration.rotate_key!r})")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def read(client: KubeClient, app: str) -> Registration:
+    """The registration.
+
+    Raises:
+        RotationError: There is none.
+    """
+    try:
+        return Registration.from_object(await client.get(REGISTRATIONS, app))
+    except NotFound:
+        raise RotationError(f"there is no app {app!r}: see `kubectl get apr`") from None
+
+
+def is_done(registration: Registration, request: str) -> bool:
+    """Whether the key that was asked for is the only one left."""
+    rotation = registration.status.rotation
+    return (rotation.request, rotation.phase) == (request, _DONE)
+
+
+def progress(registration: Registration, request: str) -> str:
+    """Where the rotation stands, in one line."""
+    rotation = registration.status.rotation
+    condition = registration.status.condition(ConditionType.ENCRYPTION_KEY)
+    if condition is not None and condition.status == "False":
+        return f"{condition.reason}: {condition.message}"
+    if rotation.request != request:
+        return "asked for; waiting for secrets-encryptor"
+    return f"{rotation.phase}: {condition.message if condition else ''}"

@@ -1,0 +1,67 @@
+"""What every handler begins with: the app, its keys, and writing on intents."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from app_platform import sops
+from app_platform.contracts import Registration
+from app_platform.secrets_encryptor import sealing
+from app_platform.secrets_encryptor.ports import ConflictError, KeyFile, Mark, Ports
+
+PARALLEL: Final = 32
+"""Intents written at once: enough to keep the API server busy, few enough not to crowd others out."""
+
+
+@dataclass(frozen=True)
+class App:
+    """What every intent of a batch is decided by."""
+
+    registration: Registration
+    key: KeyFile
+    ring: sealing.Keyring
+    resync: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the app."""
+        return self.registration.name
+
+
+async def open_app(ports: Ports, name: str, resync: str = "") -> App | None:
+    """The app with its keys; ``None`` while it has none, as ``RepositoryReady`` brings every intent up again then.
+
+    **To be called after the intents were read.** A key that is replaced is there before any intent is marked with it. So who
+    read an intent before it was marked with the new key, and the key afterwards, either has the new key or is
+    refused to write; nothing is encrypted for the old key alone any more once every intent is marked with the new one.
+    """
+    registration = await ports.registrations.get(name)
+    key = await ports.keys.load(name)
+    if registration is None or registration.deleting or key is None:
+        return None
+    try:
+        return App(registration, key, sealing.keyring(key.content, ports.extra_recipients), resync)
+    except sops.InvalidKeyError:
+        return None
+
+
+async def mark_all(ports: Ports, app: str, marks: Iterable[Mark]) -> list[Mark]:
+    """Write marks; returns those that were overtaken."""
+    slots = asyncio.Semaphore(PARALLEL)
+
+    async def one(mark: Mark) -> Mark | None:
+        async with slots:
+            return mark if await try_mark(ports, app, mark) is None else None
+
+    return [mark for mark in await asyncio.gather(*map(one, marks)) if mark is not None]
+
+
+async def try_mark(ports: Ports, app: str, mark: Mark) -> str | None:
+    """Write a mark; returns the new resource version, or ``None`` when the intent was overtaken."""
+    try:
+        version = await ports.intents.mark(app, mark)
+    except ConflictError:
+        return None
+    ports.own.add(mark.uid, version)
+    return version
