@@ -1,4 +1,4 @@
-"""Writes the files that are made from the code: the CustomResourceDefinition, the event schemas, docs/events.md.
+"""Writes the files that are made from others: the CustomResourceDefinition, the event schemas, docs/events.md, docs/access.md.
 
 ``python scripts/generate.py`` writes them; with ``--check`` it changes nothing and exits 1 when one is out of date.
 Leaves out: ``requirements.lock``, which ``make lock`` makes, as that needs the package index.
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import yaml
+from access_page import access_page
 
 from app_platform.contracts import EVENT_CLASSES, Event, subjects, type_of
 from app_platform.contracts.crd import registration_crd
@@ -52,7 +53,10 @@ def generated() -> dict[str, str]:
     for event in EVENT_CLASSES:
         schema = json.dumps(event.model_json_schema(), indent=2, sort_keys=True) + "\n"
         files[f"tests/data/events/{type_of(event)}.schema.json"] = schema
-    return files | {"docs/events.md": events_page()}
+    return files | {
+        "docs/events.md": events_page(),
+        "docs/access.md": access_page(ROOT / "deploy" / "kubernetes" / "rbac"),
+    }
 
 
 def events_page() -> str:

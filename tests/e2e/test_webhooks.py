@@ -1,39 +1,18 @@
 """Pushes are followed at once, on the real parts: the Git server tells git-committer, which tells Flux."""
 
-import base64
-import json
-import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app_platform.kube import GIT_REPOSITORIES, SECRETS
-from app_platform.local import Platform
 from support.apps import PATIENCE, App
-from support.gitrepo import commit_and_push
+from support.gitrepo import commit_and_push, credential, make_repository
 from support.platform import eventually
-
-PASSWORD = "reads-one-repository"
-
-
-def administer(platform: Platform, path: str, body: dict[str, str] | None = None) -> None:
-    """Make something on the Git server."""
-    request = urllib.request.Request(  # noqa: S310 - our own server
-        f"{platform.env['GIT_URL']}/api/repos/apps/{path}",
-        json.dumps(body).encode() if body else None,
-        {"Authorization": f"Bearer {platform.env['GIT_TOKEN']}"},
-        method="PUT",
-    )
-    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - as above
 
 
 def follow(app: App, repository: str) -> None:
     """A GitRepository of the app's own, which by itself would look once a day."""
-    secret = SECRETS.manifest("own-credential", app.home)
-    secret["data"] = {
-        key: base64.b64encode(value.encode()).decode()
-        for key, value in {"username": "flux", "password": PASSWORD}.items()
-    }
+    secret = credential("own-credential", app.home)
     spec = {
         "url": f"{app.platform.env['GIT_URL']}/apps/{repository}.git",
         "interval": "24h",
@@ -56,8 +35,7 @@ def test_a_push_to_an_apps_own_repository_is_fetched_at_once(app: App, tmp_path:
     app.register()
     app.until_ready()
     repository = f"{app.name}-own"
-    administer(app.platform, repository)
-    administer(app.platform, f"{repository}/credentials/flux", {"password": PASSWORD, "access": "read"})
+    make_repository(app.platform, repository)
     tree = tmp_path / "tree"
     first = commit_and_push(app.platform, repository, tree, {"a.txt": "1"})
     follow(app, repository)

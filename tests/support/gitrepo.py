@@ -1,11 +1,14 @@
 """Committing files to the local Git server with real git, as the administrator."""
 
 import base64
+import json
 import os
 import subprocess
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+from app_platform.kube import SECRETS, Object
 from app_platform.local import Platform
 
 
@@ -57,6 +60,32 @@ def commit_and_push(
     _must(run_git("commit", "--allow-empty", "-m", "test", folder=tree))
     _must(run_git("push", "origin", f"HEAD:{branch}", folder=tree, user=admin))
     return run_git("rev-parse", "HEAD", folder=tree).stdout.strip()
+
+
+READS_ONE = "reads-one-repository"
+
+
+def make_repository(platform: Platform, name: str) -> None:
+    """An empty repository of owner `apps`, which user `flux` may read with password `READS_ONE`."""
+    _administer(platform, name)
+    _administer(platform, f"{name}/credentials/flux", {"password": READS_ONE, "access": "read"})
+
+
+def credential(name: str, namespace: str) -> Object:
+    """The Secret by which Flux reads a repository of `make_repository`."""
+    pairs = {"username": "flux", "password": READS_ONE}
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in pairs.items()}
+    return SECRETS.manifest(name, namespace, data=data)
+
+
+def _administer(platform: Platform, path: str, body: Mapping[str, str] | None = None) -> None:
+    request = urllib.request.Request(  # noqa: S310 - our own server
+        f"{platform.env['GIT_URL']}/api/repos/apps/{path}",
+        json.dumps(body).encode() if body else None,
+        {"Authorization": f"Bearer {platform.env['GIT_TOKEN']}"},
+        method="PUT",
+    )
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - as above
 
 
 def _must(done: subprocess.CompletedProcess[str]) -> None:

@@ -69,6 +69,15 @@ class FakeCluster:
         self.writes.append(("delete", key_of(manifest)))
         self.objects.pop(key_of(manifest), None)
 
+    def registration_groups(self, app: str) -> dict[str, set[str]]:
+        """Which groups may read and change a registration."""
+        prefix = f"app-platform-registration:{app}:"
+        return {
+            name.removeprefix(prefix): {subject["name"] for subject in o["subjects"]}
+            for (kind, _, name), o in self.objects.items()
+            if kind == "ClusterRoleBinding" and name.startswith(prefix)
+        }
+
     def bindings(self, namespace: str) -> dict[str, str]:
         """Group to role in a namespace."""
         return {

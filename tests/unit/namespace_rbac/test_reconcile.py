@@ -56,7 +56,11 @@ async def test_an_app_gets_its_namespaces_and_bindings(service: Service) -> None
     for name in ("my-app-dev", "my-app-prod"):
         assert service.cluster.bindings(name) == ROLES
         assert service.cluster.namespaces[name].labels[names.APP_LABEL] == "my-app"
-    assert service.cluster.bindings("my-app-platform") == {}
+    assert service.cluster.bindings("my-app-platform") == {g: f"home-{role}" for g, role in ROLES.items()}
+    assert service.cluster.registration_groups("my-app") == {
+        "read": set(ROLES),
+        "change": {group for group, role in ROLES.items() if role == "admin"},
+    }
     (event,) = service.sink.events
     assert isinstance(event, NamespacesReady)
     assert event.namespaces == ("my-app-dev", "my-app-prod")

@@ -45,6 +45,7 @@ from app_platform.kube.resources import (
 )
 from app_platform.kube.sharing import share
 from app_platform.kube.store import Change, ChangeType
+from app_platform.kube.transport import User
 
 __all__ = [
     "CLUSTER_ROLES",
@@ -87,6 +88,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
+    "User",
     "key_of",
     "share",
 ]

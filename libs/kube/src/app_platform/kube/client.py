@@ -5,6 +5,7 @@ Guarantees: every request has a time limit; failures are `KubeError`s; only what
 this process; the copy that `kubectl apply` leaves in a Secret's annotations is dropped on arrival. Left out: typed models, discovery, exec/attach/logs, HTTP/2 (a watch costs a connection).
 """
 
+import copy
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, Final, Self
 from app_platform.kube.config import ClusterConfig
 from app_platform.kube.errors import translate
 from app_platform.kube.resources import Object, Resource, key_of
-from app_platform.kube.transport import Request, Transport, accept
+from app_platform.kube.transport import Request, Transport, User, accept
 
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE: Final = "application/merge-patch+json"
@@ -60,6 +61,13 @@ class KubeClient:
             concurrency: requests at a time; more wait here. Watches are not counted.
         """
         self._transport = Transport(config, user_agent=user_agent, concurrency=concurrency)
+        self._user: User | None = None
+
+    def acting_as(self, user: User) -> Self:
+        """The same client, over the same connections, with each request made as somebody else. Close only the first."""
+        other = copy.copy(self)
+        other._user = user  # noqa: SLF001 - a copy of ourselves
+        return other
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,7 +129,7 @@ class KubeClient:
             query = {**selector.query(), "limit": limit, "continue": token}
             request = Request(
                 "GET", resource.path(namespace), query, accept=accept(metadata_only=metadata_only, many=True),
-                idempotent=True, sensitive=resource.sensitive,
+                idempotent=True, sensitive=resource.sensitive, acting_as=self._user,
             )  # fmt: skip
             answer = await self._transport.send(request)
             items = [_complete(item, resource) for item in answer.get("items") or []]
@@ -262,7 +270,7 @@ class KubeClient:
         }
         request = Request(
             "GET", resource.path(namespace), query, accept=accept(metadata_only=metadata_only),
-            sensitive=resource.sensitive,
+            sensitive=resource.sensitive, acting_as=self._user,
         )  # fmt: skip
         async with aclosing(self._transport.stream(request, silence=seconds + _WATCH_GRACE)) as events:
             async for event in events:
@@ -285,6 +293,7 @@ class KubeClient:
         request = Request(
             method, path, query or {}, body, content_type, accept(metadata_only=metadata_only),
             idempotent=method != "POST" and content_type != _JSON_PATCH, sensitive=resource.sensitive,
+            acting_as=self._user,
         )  # fmt: skip
         return _without_copies(await self._transport.send(request), resource)
 

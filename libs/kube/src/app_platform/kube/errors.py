@@ -22,6 +22,8 @@ from typing import Any, ClassVar, Final
 import orjson
 
 _RBAC_REFUSAL: Final = 'is forbidden: User "'
+_POLICY_REFUSAL: Final = "ValidatingAdmissionPolicy 'app-platform-"
+"""Our own policies (deploy/kubernetes/policies) name labels, annotations and objects in their messages, never a value."""
 _SAFE_STATUSES: Final = frozenset(
     {401, 404, 409, 410, 429}
 )  # their messages name objects, fields and managers only
@@ -160,7 +162,11 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 
 def _is_safe(status: int, message: str) -> bool:
-    return status in _SAFE_STATUSES or (status == 403 and _RBAC_REFUSAL in message)  # noqa: PLR2004 - HTTP
+    return (
+        status in _SAFE_STATUSES
+        or (status == 403 and _RBAC_REFUSAL in message)  # noqa: PLR2004 - HTTP
+        or _POLICY_REFUSAL in message
+    )
 
 
 def _causes(answer: dict[str, Any], *, sensitive: bool) -> list[Cause]:

@@ -29,6 +29,19 @@ _METADATA: Final = "application/json;as={kind};g=meta.k8s.io;v=v1"
 
 
 @dataclass(frozen=True)
+class User:
+    """Somebody to impersonate (https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/)."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The request headers that say so."""
+        return [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]
+
+
+@dataclass(frozen=True)
 class Request:
     """One request, as the API server sees it.
 
@@ -41,6 +54,7 @@ class Request:
         accept: JSON, or metadata only.
         idempotent: whether it may be sent again when it is not known whether it was done.
         sensitive: whether errors must not repeat what the server says about values.
+        acting_as: whom to impersonate; whose credential it is needs the right to.
     """
 
     method: str
@@ -51,6 +65,7 @@ class Request:
     accept: str = JSON
     idempotent: bool = False
     sensitive: bool = False
+    acting_as: User | None = None
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -179,13 +194,13 @@ class Transport:
                 f"{request.method} {request.path}: the answer is not JSON", reason="NotJSON"
             ) from None
 
-    async def _headers(self, request: Request, *, renew: bool) -> dict[str, str]:
-        headers = {"Accept": request.accept, "User-Agent": self._user_agent}
+    async def _headers(self, request: Request, *, renew: bool) -> list[tuple[str, str]]:
+        headers = [("Accept", request.accept), ("User-Agent", self._user_agent)]
         if request.body is not None:
-            headers["Content-Type"] = request.content_type
+            headers.append(("Content-Type", request.content_type))
         if self._config.token is not None:
-            headers["Authorization"] = f"Bearer {await self._config.token.get(renew=renew)}"
-        return headers
+            headers.append(("Authorization", f"Bearer {await self._config.token.get(renew=renew)}"))
+        return headers + (request.acting_as.headers if request.acting_as else [])
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:

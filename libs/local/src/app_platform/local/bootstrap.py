@@ -51,14 +51,25 @@ KINDS = (
         namespaced=False,
     ),
 )
-"""What may lie in deploy/kubernetes/crds and rbac."""
+"""What may lie in deploy/kubernetes/crds, rbac and policies."""
 
+_LOCAL_POLICY = {"gitSchemes": "http,https,ssh", "gitCredentialSchemes": "http,ssh"}
 _ESTABLISHED_SECONDS = 30.0
 
 
 def read_manifests(files: Iterable[Path]) -> list[Object]:
     """All objects of YAML files, lists taken apart."""
     return [item for file in files for item in _items(file)]
+
+
+def with_local_settings(manifests: list[Object]) -> list[Object]:
+    """The manifests with what differs on one machine: our Git server speaks plain HTTP, on loopback."""
+    return [
+        {**each, "data": {**each["data"], **_LOCAL_POLICY}}
+        if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", "app-platform-policies")
+        else each
+        for each in manifests
+    ]
 
 
 async def bootstrap(client: KubeClient, manifests: list[Object]) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError
 from app_platform.local import ports as port_choice
-from app_platform.local.bootstrap import bootstrap, read_manifests, require_no_flux
+from app_platform.local.bootstrap import bootstrap, read_manifests, require_no_flux, with_local_settings
 from app_platform.local.envfile import read_env, write_env
 from app_platform.local.errors import ClusterError, ControlError, StateError
 from app_platform.local.identities import (
@@ -223,13 +223,14 @@ class Platform:
             *sorted((ours / "crds").glob("*.yaml")),
             *definitions,
             *sorted((ours / "rbac").glob("*.yaml")),
+            *sorted((ours / "policies").glob("*.yaml")),
         ]
         try:
             config = ClusterConfig.load({"KUBECONFIG": str(self.state.kubeconfig("admin"))})
             async with KubeClient(config, user_agent="app-platform-local") as client:
                 if self.options.cluster:
                     await require_no_flux(client)
-                await bootstrap(client, read_manifests(files))
+                await bootstrap(client, with_local_settings(read_manifests(files)))
         except (ConfigError, KubeError) as error:
             raise ClusterError(f"the cluster cannot be prepared: {error}") from error
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from app_platform.contracts import names
 from app_platform.kube import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
     KUSTOMIZATIONS,
     NAMESPACES,
     ROLE_BINDINGS,
@@ -23,8 +25,8 @@ from app_platform.kube import (
 from app_platform.namespace_rbac.ports import ConflictError, Manifest, NamespaceView, Observed
 
 SERVICE: Final = "namespace-rbac"
-_BY_KIND: Final = {r.kind: r for r in (NAMESPACES, ROLES, ROLE_BINDINGS, SERVICE_ACCOUNTS)}
-_MANAGED: Final = (ROLES, ROLE_BINDINGS, SERVICE_ACCOUNTS)
+_MANAGED: Final = (ROLES, ROLE_BINDINGS, SERVICE_ACCOUNTS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
+_BY_KIND: Final = {r.kind: r for r in (NAMESPACES, *_MANAGED)}
 
 
 class KubernetesCluster:
@@ -44,7 +46,7 @@ class KubernetesCluster:
             self._namespaces(app, wanted), self._managed(app), self._delivered_to(home)
         )
         # Before the platform namespace is made and bound, this service may not look there, and nothing is there.
-        bound = any(m["metadata"]["namespace"] == home and m["kind"] == "Role" for m in managed)
+        bound = any(m["metadata"].get("namespace") == home and m["kind"] == "Role" for m in managed)
         oidc = await self._oidc_secrets(app, home) if bound else frozenset[str]()
         return Observed(namespaces, managed, oidc, delivered)
 
@@ -72,7 +74,7 @@ class KubernetesCluster:
         meta = manifest["metadata"]
         try:
             await self._client.delete(
-                _BY_KIND[manifest["kind"]], meta["name"], meta["namespace"], uid=meta.get("uid")
+                _BY_KIND[manifest["kind"]], meta["name"], meta.get("namespace"), uid=meta.get("uid")
             )
         except NotFound:
             return

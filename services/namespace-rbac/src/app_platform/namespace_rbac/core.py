@@ -150,7 +150,10 @@ def _owner(view: NamespaceView) -> str | None:
 
 
 def _objects(registration: Registration, observed: Observed, owned: Sequence[str]) -> list[Manifest]:
-    objects: list[Manifest] = [*manifests.in_platform_namespace(registration, owned, observed.oidc_secrets)]
+    objects: list[Manifest] = [
+        *manifests.for_registration(registration),
+        *manifests.in_platform_namespace(registration, owned, observed.oidc_secrets),
+    ]
     for name in owned:
         objects += manifests.in_app_namespace(registration, name)
     return objects

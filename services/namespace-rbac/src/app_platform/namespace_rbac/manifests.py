@@ -9,11 +9,17 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from app_platform.contracts import Access, Registration, names
+from app_platform.contracts import Access, Registration, Role, names
+from app_platform.contracts import registration as registration_api
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _MAX_SLUG: Final = 40
 _SERVICE_ROLE: Final = "app-platform-service-"
+_APP_ROLE: Final = "app-platform-"
+_HOME_ROLE: Final = "app-platform-home-"
+_REGISTRATION_ROLE: Final = "app-platform-registration:"
+_ROLES_THAT_READ: Final = frozenset(Role)
+_ROLES_THAT_CHANGE: Final = frozenset({Role.ADMIN})
 SERVICES: Final = ("namespace-rbac", "watcher", "secrets-encryptor", "git-committer")
 """Services with rights in platform namespaces, this one first: it can only grant there what it has itself."""
 
@@ -44,9 +50,8 @@ def released(app: str, name: str) -> Object:
 
 def in_app_namespace(registration: Registration, name: str) -> list[Object]:
     """The bindings in one app namespace: one for each access entry, and one for Flux."""
-    return [_access_binding(registration.name, name, entry) for entry in registration.spec.access] + [
-        flux_binding(registration.name, name)
-    ]
+    people = [_access_binding(registration.name, name, e, _APP_ROLE) for e in registration.spec.access]
+    return [*people, flux_binding(registration.name, name)]
 
 
 def flux_binding(app: str, name: str) -> Object:
@@ -59,10 +64,46 @@ def flux_binding(app: str, name: str) -> Object:
     return _binding(app, name, "app-platform-flux", ("ClusterRole", "app-platform-flux"), [subject])
 
 
+def for_registration(registration: Registration) -> list[Object]:
+    """Who may see the registration itself, and who may change it: an admission policy says what of it."""
+    kinds = {
+        "read": (_ROLES_THAT_READ, ["get", "list", "watch"]),
+        "change": (_ROLES_THAT_CHANGE, ["update", "patch"]),
+    }
+    return [
+        obj
+        for kind, (roles, verbs) in kinds.items()
+        if (groups := sorted({entry.group for entry in registration.spec.access if entry.role in roles}))
+        for obj in _registration_role(registration.name, kind, verbs, groups)
+    ]
+
+
+def _registration_role(app: str, kind: str, verbs: list[str], groups: list[str]) -> list[Object]:
+    # Names of apps have no colon, so no app's role can have the name of another's.
+    name = f"{_REGISTRATION_ROLE}{app}:{kind}"
+    role = _cluster_wide(app, "ClusterRole", name)
+    role["rules"] = [
+        {
+            "apiGroups": [names.GROUP],
+            "resources": [registration_api.PLURAL],
+            "resourceNames": [app],
+            "verbs": verbs,
+        }
+    ]
+    binding = _cluster_wide(app, "ClusterRoleBinding", name)
+    binding["roleRef"] = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name}
+    binding["subjects"] = [{"kind": "Group", "name": group, "apiGroup": _RBAC} for group in groups]
+    return [role, binding]
+
+
+def _cluster_wide(app: str, kind: str, name: str) -> Object:
+    return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": {"name": name, "labels": labels(app)}}
+
+
 def in_platform_namespace(
     registration: Registration, owned: Iterable[str], oidc_secrets: Iterable[str]
 ) -> list[Object]:
-    """Our services' bindings, the ServiceAccount that Flux runs as, and what ``secret-reader`` may read."""
+    """Our services' bindings, the groups', the ServiceAccount that Flux runs as, and what ``secret-reader`` may read."""
     app, home = registration.name, registration.platform_namespace
     readers = [
         {"kind": "ServiceAccount", "name": names.SECRET_READER, "namespace": ns} for ns in sorted(owned)
@@ -73,7 +114,8 @@ def in_platform_namespace(
     role = _named(app, home, f"{_RBAC}/v1", "Role", names.SECRET_READER)
     role["rules"] = _secret_reader_rules(sorted(oidc_secrets))
     reading = _binding(app, home, names.SECRET_READER, ("Role", names.SECRET_READER), readers)
-    return [*(_service_binding(app, home, service) for service in SERVICES), account, role, reading]
+    people = [_access_binding(app, home, entry, _HOME_ROLE) for entry in registration.spec.access]
+    return [*(_service_binding(app, home, service) for service in SERVICES), *people, account, role, reading]
 
 
 def is_service_binding(manifest: Mapping[str, Any]) -> bool:
@@ -97,9 +139,9 @@ def _secret_reader_rules(secrets: list[str]) -> list[dict[str, list[str]]]:
     )
 
 
-def _access_binding(app: str, namespace_name: str, entry: Access) -> Object:
+def _access_binding(app: str, namespace_name: str, entry: Access, prefix: str) -> Object:
     subject = {"kind": "Group", "name": entry.group, "apiGroup": _RBAC}
-    role = f"app-platform-{entry.role}"
+    role = f"{prefix}{entry.role}"
     binding = _binding(
         app, namespace_name, _binding_name(role, entry.group), ("ClusterRole", role), [subject]
     )
