@@ -14,7 +14,7 @@ from app_platform.contracts import (
 )
 from app_platform.runtime import Batch, Done, Outcome, Retry, resync_mark
 from app_platform.secrets_encryptor import core
-from app_platform.secrets_encryptor.handlers.keys import compared
+from app_platform.secrets_encryptor.handlers.keys import compared, missing
 from app_platform.secrets_encryptor.handlers.opening import PARALLEL, App, open_app, try_mark
 from app_platform.secrets_encryptor.ports import Intent, Ports
 
@@ -31,7 +31,7 @@ async def intents_changed(ports: Ports, events: Batch) -> Outcome:
     intents = await ports.intents.read(events[0].app, changed)
     app = await open_app(ports, events[0].app, resync_mark(events))
     if app is None:
-        return Done()
+        return await missing(ports, events[0].app)
     gone = [e for e in versions if e.name in changed and e.name not in {i.name for i in intents}]
     await ports.events.publish(*(_removed(app, e.name, e.uid, e.resource_version) for e in gone))
     return await _settle(ports, _Work(app, core.Look()), intents)
