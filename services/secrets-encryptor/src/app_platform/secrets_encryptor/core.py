@@ -94,6 +94,7 @@ class Seal:
             keys=self.keys,
             files=sealing.files(app, intent, self.targets, self.sealed),
             cause=self.cause,
+            by=intent.changed_by,
         )
 
 

@@ -24,6 +24,8 @@ class Intent:
     Attributes:
         data: Key to raw value.
         finalizers: All of them, in order.
+        changed_by: Who changed the content last, as far as the object tells.
+        deleted_by: Who asked for its deletion, likewise.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Intent:
     annotations: Mapping[str, str] = field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
     deleting: bool = False
+    changed_by: str = ""
+    deleted_by: str = ""
 
 
 @dataclass(frozen=True)

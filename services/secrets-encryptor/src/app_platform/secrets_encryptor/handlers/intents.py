@@ -119,7 +119,8 @@ async def _bring_up(ports: Ports, work: _Work, intent: Intent) -> bool:
         case core.Refuse(mark):
             return await try_mark(ports, app.name, mark) is not None
         case core.Remove():
-            await ports.events.publish(_removed(app, intent.name, intent.uid, intent.resource_version))
+            removed = _removed(app, intent.name, intent.uid, intent.resource_version, intent.deleted_by)
+            await ports.events.publish(removed)
         case core.Seal() as seal:
             needed = core.need(intent, seal, app.name, work.look)
             if needed is not None:
@@ -138,7 +139,7 @@ async def _tell_sealed(ports: Ports, app: App, intent: Intent, seal: core.Seal) 
     return True
 
 
-def _removed(app: App, name: str, uid: str, resource_version: str) -> SecretRemoved:
+def _removed(app: App, name: str, uid: str, resource_version: str, by: str = "") -> SecretRemoved:
     return SecretRemoved(
-        app=app.name, name=name, resync=app.resync, uid=uid, resource_version=resource_version
+        app=app.name, name=name, resync=app.resync, uid=uid, resource_version=resource_version, by=by
     )
