@@ -1,5 +1,6 @@
 """What a test can have go wrong at the GitHub API, and GitHub's limits."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,7 @@ class Faults:
         broken: requests that are answered 502 and not done.
         refused: requests that are answered with that status, message and headers.
         before: called just before a request is done.
+        held: parts of paths whose requests wait for an event.
         stale_reads: so many reads of references are answered from before the last write.
         forbidden: permissions that the credential lacks: ``administration``, ``contents``.
         suspended: the App's installation is suspended.
@@ -30,6 +32,7 @@ class Faults:
     broken: list[Match] = field(default_factory=list)
     refused: list[tuple[Match, int, str, dict[str, str]]] = field(default_factory=list)
     before: list[tuple[Match, Callable[[], object]]] = field(default_factory=list)
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
     stale_reads: int = 0
     forbidden: set[str] = field(default_factory=set)
     suspended: bool = False
@@ -50,6 +53,12 @@ class Faults:
                 self.refused.remove(each)
                 return status, message, headers
         return None
+
+    async def hold(self, path: str) -> None:
+        """Wait as long as a test wants this request to."""
+        for part, event in self.held.items():
+            if part in path:
+                await event.wait()
 
     def run_before(self, verb: str, path: str) -> None:
         """What a test wants to happen just before this request."""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -89,6 +90,7 @@ class GitHubServer:
         self.limits = limits or Limits()
         self.faults = Faults()
         self.repos: list[Repo] = []
+        self._numbers = itertools.count(1)
         self.renamed: dict[tuple[str, str], Repo] = {}
         self.tokens = {TOKEN}
         self.requests: list[tuple[str, str, int]] = []
@@ -113,9 +115,10 @@ class GitHubServer:
 
     def add(self, name: str, **fields: Any) -> Repo:
         """Make a repository by hand."""
-        bare = Bare(self._folder / f"{len(self.repos)}-{name}.git")
+        number = next(self._numbers)
+        bare = Bare(self._folder / f"{number}-{name}.git")
         bare.create()
-        repo = Repo(100 + len(self.repos), ORGANIZATION, name, bare, **fields)
+        repo = Repo(number, ORGANIZATION, name, bare, **fields)
         self.repos.append(repo)
         return repo
 
@@ -205,6 +208,7 @@ class GitHubServer:
         if refusal:
             status, message, headers = refusal
             return _json({"message": message, "documentation_url": _DOCS}, status, **headers)
+        await self.faults.hold(path)
         self.faults.run_before(verb, path)
         if request.match_info.http_exception is not None:
             raise Refusal(404, "Not Found")
