@@ -17,7 +17,16 @@ import pytest
 
 from app_platform import sops
 from app_platform.contracts import names
-from app_platform.kube import SECRETS, AlreadyExists, KubeClient, NotFound, Object, Resource, Selector
+from app_platform.kube import (
+    GIT_REPOSITORIES,
+    SECRETS,
+    AlreadyExists,
+    KubeClient,
+    NotFound,
+    Object,
+    Resource,
+    Selector,
+)
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import Platform
 from support.cluster import Cluster
@@ -188,6 +197,11 @@ class App:
     def decrypt(self, text: str, key: str) -> Values:
         """The values in a SOPS file."""
         return _decoded(sops.decrypt(text, sops.parse_identities(key))["data"])
+
+    def refetch(self) -> None:
+        """Have Flux fetch the platform repository, as its interval would within a minute."""
+        note = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": str(next(_numbers))}}}
+        self.cluster.do(lambda client: client.merge_patch(GIT_REPOSITORIES, self.home, self.home, note))
 
     def settle(self, within: float = PATIENCE) -> None:
         """Wait until all is as it was last written: intents Committed, Git and live Secrets right, the deleted gone."""

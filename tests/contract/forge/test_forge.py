@@ -1,11 +1,11 @@
-"""One suite for every forge: what git-committer relies on, held against the real local forge and the one in memory."""
+"""One suite for every forge: what git-committer relies on, held against the local forge, GitHub and the one in memory."""
 
 import base64
 import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from app_platform.git_committer.ports import (
 from app_platform.git_committer.settings import LocalForgeSettings
 from app_platform.local.ports import choose
 from support.fakes.forge import MemoryForge
+from support.github.forge import as_app, opened
+from support.github.server import github_server
 from support.platform import eventually
 
 TOKEN = "the-administrators"
@@ -96,17 +98,33 @@ def git_process(tmp_path: Path) -> Iterator[GitProcess]:
     server.stop()
 
 
-@pytest.fixture(params=["memory", "local"])
-async def setup(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
-    if request.param == "memory":
-        memory = MemoryForge()
+@asynccontextmanager
+async def in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Setup]:
+    memory = MemoryForge()
 
-        async def known(app: str, credential: Credential) -> bool:
-            there = memory.repositories[app].readers
-            return there.get(credential.entries["username"]) == credential.entries["password"]
+    async def reads(app: str, credential: Credential) -> bool:
+        there = memory.repositories[app].readers
+        return there.get(credential.entries["username"]) == credential.entries["password"]
 
-        yield Setup(memory, memory, lambda: setattr(memory, "away", True), known)
-        return
+    yield Setup(memory, memory, lambda: setattr(memory, "away", True), reads)
+
+
+@asynccontextmanager
+async def on_github(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
+    folder: Path = request.getfixturevalue("tmp_path")
+    async with github_server(folder / "github") as server:
+
+        async def reads(app: str, credential: Credential) -> bool:
+            keys = server.repo(names.repository_name(app)).keys
+            return any(key["key"] == credential.entries["identity.pub"] and key["read_only"] for key in keys)
+
+        settings = as_app(server, folder)
+        async with opened(settings) as one, opened(settings) as two:
+            yield Setup(one, two, lambda: setattr(server.faults, "away", True), reads)
+
+
+@asynccontextmanager
+async def on_local_server(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
     server: GitProcess = request.getfixturevalue("git_process")
     settings = LocalForgeSettings(forge_url=server.url, forge_token=TOKEN, forge_timeout=20)
 
@@ -125,6 +143,15 @@ async def setup(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
         one = await stack.enter_async_context(local_forge(settings, AUTHOR))
         two = await stack.enter_async_context(local_forge(settings, AUTHOR))
         yield Setup(one, two, server.stop, reads)
+
+
+FORGES = {"memory": in_memory, "local": on_local_server, "github": on_github}
+
+
+@pytest.fixture(params=FORGES)
+async def setup(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
+    async with FORGES[request.param](request) as made:
+        yield made
 
 
 @pytest.fixture

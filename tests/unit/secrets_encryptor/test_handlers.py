@@ -1,5 +1,7 @@
 """What secrets-encryptor does about each event."""
 
+from dataclasses import replace
+
 import pytest
 
 from app_platform import sops
@@ -300,3 +302,13 @@ async def test_what_is_given_up_is_shown_on_the_intent(service: Service) -> None
     )
     await handlers.gave_up(service.ports, [READY], "no")
     assert service.registrations.last() == ("EncryptionKeyReady", "ReconcileError", False)
+
+
+async def test_who_changed_and_who_deleted_an_intent_is_passed_on(service: Service) -> None:
+    made = service.secrets.put("database", {"a": b"1"}, "my-app-dev")
+    service.secrets.intents["database"] = replace(made, changed_by="ada", deleted_by="bob")
+    await service.changed("database")
+    service.secrets.delete("database")
+    await service.changed("database")
+    told = {type(e): e.by for e in service.sink.events if isinstance(e, SecretEncrypted | SecretRemoved)}
+    assert told == {SecretEncrypted: "ada", SecretRemoved: "bob"}

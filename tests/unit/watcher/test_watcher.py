@@ -50,8 +50,38 @@ def test_a_flux_message_is_bounded() -> None:
     assert len(event.message) == 2000
 
 
-def test_a_round_has_one_mark() -> None:
-    assert core.round_of(600, 600) == core.round_of(1199, 600) != core.round_of(1200, 600)
+@given(APPS, st.lists(st.floats(0.1, 400.0), min_size=1, max_size=80), st.floats(0, 2e9))
+def test_every_app_is_due_once_a_round_whenever_we_look(
+    names: list[str], pauses: list[float], start: float
+) -> None:
+    looked, told = start, dict.fromkeys(names, 0)
+    marks: set[tuple[str, str]] = set()
+    for pause in pauses:
+        due = core.due_rounds(names, looked, looked + pause, 600.0)
+        looked += pause
+        for app, mark in due.items():
+            told[app] += 1
+            assert (app, mark) not in marks, "a mark is told once"
+            marks.add((app, mark))
+    rounds = (looked - start) / 600.0
+    assert all(int(rounds) <= count <= int(rounds) + 1 for count in told.values())
+
+
+def test_replicas_that_look_at_other_moments_give_the_same_mark() -> None:
+    whole = core.due_rounds(["a"], 0.0, 600.0, 600.0)
+    parts = [core.due_rounds(["a"], at * 7.0, (at + 1) * 7.0, 600.0) for at in range(86)]
+    assert [part for part in parts if part] == [whole]
+
+
+def test_the_rounds_of_many_apps_are_spread() -> None:
+    names = [f"app-{number}" for number in range(1000)]
+    parts = [core.due_rounds(names, at * 60.0, (at + 1) * 60.0, 600.0) for at in range(10)]
+    assert sum(map(len, parts)) == 1000
+    assert all(60 < len(part) < 140 for part in parts)
+
+
+def test_a_clock_that_was_set_back_tells_nothing() -> None:
+    assert core.due_rounds(["a"], 6000.0, 0.0, 600.0) == {}
 
 
 @given(APPS, REPLICAS)

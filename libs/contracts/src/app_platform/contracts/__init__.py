@@ -6,6 +6,13 @@ resource in ``registration`` and ``crd``, the messages in ``events``, ``subjects
 
 from app_platform.contracts import names
 from app_platform.contracts.cloudevents import Envelope, UnreadableEventError, decode, encode
+from app_platform.contracts.delivery import (
+    Deliveries,
+    Delivery,
+    Stage,
+    read_deliveries,
+    write_deliveries,
+)
 from app_platform.contracts.events import (
     EVENT_CLASSES,
     Cause,
@@ -51,6 +58,8 @@ __all__ = [
     "CommitPushed",
     "Condition",
     "ConditionType",
+    "Deliveries",
+    "Delivery",
     "EncryptedFile",
     "EncryptionKeyReady",
     "Envelope",
@@ -74,11 +83,14 @@ __all__ = [
     "SecretIntentDeleted",
     "SecretRemoved",
     "SourceChanged",
+    "Stage",
     "UnreadableEventError",
     "Verdict",
     "decode",
     "encode",
     "names",
+    "read_deliveries",
     "stamped",
     "type_of",
+    "write_deliveries",
 ]

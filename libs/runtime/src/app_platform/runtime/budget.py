@@ -110,7 +110,7 @@ class Budget(Protocol):
     """What a service spends."""
 
     async def take(self, cost: int) -> float:
-        """Spend ``cost`` actions and return 0, or spend nothing and return the seconds to wait."""
+        """Spend ``cost`` actions and return 0, or spend nothing and return the seconds to wait; 0 actions ask whether it is closed."""
         ...
 
     async def close(self, seconds: float) -> None:
@@ -148,7 +148,7 @@ class SharedBudget:
             nonlocal wait
             now = self.clock()
             wait = ledger.wait(self.limits, cost, now)
-            return None if wait else ledger.spend(self.limits, cost, now)
+            return None if wait or not cost else ledger.spend(self.limits, cost, now)
 
         if not await self._change(spend):
             wait = self._spend_alone(cost)

@@ -75,7 +75,7 @@ class GitHubSettings(BaseSettings):
     app_id: int | None = Field(default=None, gt=0, description="Of the GitHub App.")
     installation_id: int | None = Field(default=None, gt=0, description="Of the App in the organisation.")
     private_key_file: Path | None = Field(default=None, description="The App's private key, PEM.")
-    timeout: float = Field(default=30.0, gt=0, description="Seconds that one request may take.")
+    timeout: int = Field(default=30, gt=0, description="Seconds that one request may take.")
     writes_per_minute: int = Field(default=80, ge=1, description="Of all replicas together.")
     writes_per_hour: int = Field(default=500, ge=1, description="Of all replicas together.")
     known_hosts_file: Path | None = Field(

@@ -21,6 +21,7 @@ from app_platform.kube import (
     Object,
     Resource,
 )
+from app_platform.secrets_encryptor import authors
 from app_platform.secrets_encryptor.core import FINALIZER
 from app_platform.secrets_encryptor.ports import (
     ConflictError,
@@ -109,6 +110,8 @@ def _intent(obj: Mapping[str, Any]) -> Intent:
         finalizers=tuple(meta.get("finalizers", ())),
         # Taking the label off withdraws an intent just as deleting it does.
         deleting="deletionTimestamp" in meta or not labelled,
+        changed_by=authors.changed_by(meta),
+        deleted_by=authors.deleted_by(meta),
     )
 
 

@@ -14,11 +14,14 @@ from enum import StrEnum
 from app_platform.contracts import (
     Cause,
     ConditionType,
+    Delivery,
     IntentVersion,
     Registration,
     SecretEncrypted,
+    Stage,
     Verdict,
     names,
+    write_deliveries,
 )
 from app_platform.secrets_encryptor import sealing
 from app_platform.secrets_encryptor.ports import Intent, IntentMetadata, Mark
@@ -91,6 +94,7 @@ class Seal:
             keys=self.keys,
             files=sealing.files(app, intent, self.targets, self.sealed),
             cause=self.cause,
+            by=intent.changed_by,
         )
 
 
@@ -238,8 +242,16 @@ def need(intent: Intent, decision: Seal, app: str, look: Look) -> Need | None:
     return Need(decision.cause) if look.all or _is(intent, Status.PENDING) else None
 
 
-def _is(intent: Intent, status: Status) -> bool:
+def is_pending(intent: Intent | IntentMetadata) -> bool:
+    """Whether its commit is still to come."""
+    return _is(intent, Status.PENDING)
+
+
+def _is(intent: Intent | IntentMetadata, status: Status) -> bool:
     return intent.annotations.get(names.SECRET_STATUS) == status
+
+
+WAITING = Delivery(stage=Stage.WAITING, message="waiting for Flux to fetch and apply the commit")
 
 
 def _pending(intent: Intent, mark: str, keys: Sequence[str], envelope: str) -> Mark:
@@ -249,6 +261,8 @@ def _pending(intent: Intent, mark: str, keys: Sequence[str], envelope: str) -> M
         names.SECRET_KEYS: ",".join(keys),
         names.SECRET_FINGERPRINT: mark,
         names.SECRET_ENVELOPE: envelope,
+        # Said now, so that it costs no write of its own when it is committed.
+        names.SECRET_DELIVERY: write_deliveries(dict.fromkeys(targets_of(intent), WAITING)),
         LAST_APPLIED: None,
     }
     held = intent.finalizers if FINALIZER in intent.finalizers else (*intent.finalizers, FINALIZER)

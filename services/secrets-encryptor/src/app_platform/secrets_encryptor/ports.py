@@ -24,6 +24,8 @@ class Intent:
     Attributes:
         data: Key to raw value.
         finalizers: All of them, in order.
+        changed_by: Who changed the content last, as far as the object tells.
+        deleted_by: Who asked for its deletion, likewise.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Intent:
     annotations: Mapping[str, str] = field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
     deleting: bool = False
+    changed_by: str = ""
+    deleted_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,6 +199,26 @@ class OutdatedFiles:
         return sum(count for seen, count in self._seen.values() if seen >= since)
 
 
+@dataclass
+class Patience:
+    """For how long work that would soon be done again is put off, app by app.
+
+    Only this replica's: after a restart, or in another one, it is put off once more for as long.
+    """
+
+    seconds: float = 2.0
+    clock: Callable[[], float] = time.monotonic
+    _since: dict[str, float] = field(default_factory=dict)
+
+    def is_over(self, app: str, *, waiting: bool) -> bool:
+        """Whether to do it now; ``waiting`` says whether there is anything to wait for."""
+        since = self._since.setdefault(app, self.clock())
+        over = not waiting or self.clock() - since >= self.seconds
+        if over:
+            del self._since[app]
+        return over
+
+
 @dataclass(frozen=True)
 class Ports:
     """Everything a handler gets.
@@ -211,3 +235,4 @@ class Ports:
     extra_recipients: tuple[str, ...] = ()
     own: OwnWrites = field(default_factory=OwnWrites)
     outdated: OutdatedFiles = field(default_factory=OutdatedFiles)
+    patience: Patience = field(default_factory=Patience)

@@ -10,10 +10,10 @@ be what it is under the present recipients.
 Leaves out: old commits, which stay readable with the old key alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from app_platform import sops
 from app_platform.contracts import ConditionType, Registration, RotationStatus, Verdict, names
@@ -135,16 +135,6 @@ def status(
 def ended(before: RotationStatus) -> RotationStatus:
     """The status when the old keys have gone."""
     return before.model_copy(update={"phase": DONE, "files_left": 0})
-
-
-def applied_commit(kustomization: Mapping[str, Any] | None) -> str:
-    """The commit that Flux applied last, without fault; empty when there is none."""
-    return commit_of(str(((kustomization or {}).get("status") or {}).get("lastAppliedRevision") or ""))
-
-
-def commit_of(revision: str) -> str:
-    """The commit in a Flux revision, ``<branch>@sha1:<commit>`` (Flux RFC-0005)."""
-    return revision.rpartition(":")[2]
 
 
 def verdict(running: RotationStatus, counted: Count, recipients: Sequence[str]) -> Verdict:

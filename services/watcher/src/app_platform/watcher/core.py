@@ -4,6 +4,9 @@ Guarantees: the same version of an object gives the same event, so replicas that
 Leaves out: deciding anything: an event is a hint to look.
 """
 
+import hashlib
+import math
+from collections.abc import Iterable
 from typing import Final, Literal, cast
 
 from app_platform.contracts import (
@@ -49,6 +52,25 @@ def flux_event(app: str, flux: FluxSeen) -> Event:
     )
 
 
-def round_of(now: float, seconds: float) -> str:
-    """Mark of the periodic round that a time falls into; the same for all replicas whose clocks roughly agree."""
-    return f"round-{int(now // seconds)}"
+def round_of(app: str, now: float, seconds: float) -> str:
+    """Mark of the periodic round of an app that a time falls into; the same for all replicas whose clocks roughly agree.
+
+    Apps begin their rounds at different moments, spread evenly by a hash of their names, so that a user's change never
+    waits behind the round of all other apps.
+
+    Args:
+        app: Its name.
+        now: Seconds since the epoch.
+        seconds: How long a round is.
+    """
+    digest = hashlib.sha256(app.encode()).digest()
+    share = int.from_bytes(digest[:8], "big") / 2**64
+    return f"round-{math.floor(now / seconds - share)}"
+
+
+def due_rounds(apps: Iterable[str], before: float, now: float, seconds: float) -> dict[str, str]:
+    """App to mark of those whose round began after ``before`` and not after ``now``."""
+    marks = {app: round_of(app, now, seconds) for app in apps}
+    return {
+        app: mark for app, mark in marks.items() if before < now and mark != round_of(app, before, seconds)
+    }

@@ -2,14 +2,14 @@
 
 Guarantees: every registration is watched by every replica, but told only by the one that looks after it; Secrets are
 watched in the platform namespaces of our own apps only, as metadata. When an app becomes ours, everything of it is told.
-When the history was lost, or a round is due, every registration is told with a new mark, from which each stage makes the
-next one look again.
+Once a round, each app at its own moment, and for all apps at once when the history was lost, a registration is told with a new
+mark, from which each stage makes the next one look again.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NoReturn
@@ -90,19 +90,20 @@ class Watching:
         self._follow_ours()
 
     async def resync(self) -> None:
-        """Tell every registration anew, once a round and whenever the history was lost, until cancelled."""
+        """Tell every registration anew, each once a round, and all when the history was lost; until cancelled."""
         incarnation: datetime | None = None
-        told = core.round_of(time.time(), self._settings.resync_seconds)
+        looked = time.time()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             present = await self._incarnation(incarnation)
-            due = core.round_of(time.time(), self._settings.resync_seconds)
+            now = time.time()
             if incarnation is not None and present != incarnation:
                 _LOG.warning("the event history was lost: telling everything anew")
-                self._tell_all(f"history-{present.timestamp() if present else 0:.0f}")
-            elif due != told:
-                self._tell_all(due)
-            incarnation, told = present, due
+                mark = f"history-{present.timestamp() if present else 0:.0f}"
+                self._tell(dict.fromkeys(self._apps.ours, mark))
+            else:
+                self._tell(core.due_rounds(self._apps.ours, looked, now, self._settings.resync_seconds))
+            incarnation, looked = present, now
             self._restart_ended()
 
     async def close(self) -> None:
@@ -120,9 +121,11 @@ class Watching:
         except ConnectionError:
             return before
 
-    def _tell_all(self, mark: str) -> None:
-        for seen in self._apps.ours.values():
-            self.outbox.put(core.registration_event(seen, mark))
+    def _tell(self, marks: Mapping[str, str]) -> None:
+        """Tell registrations of ours with these marks, by app."""
+        ours = self._apps.ours
+        for app, mark in marks.items():
+            self.outbox.put(core.registration_event(ours[app], mark))
 
     async def _on_registration(self, change: Change[bool]) -> None:
         gone = change.type == "deleted"

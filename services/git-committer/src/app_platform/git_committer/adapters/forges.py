@@ -5,10 +5,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from app_platform.git_committer.adapters.git import Author
+from app_platform.git_committer.adapters.github.forge import github_forge
+from app_platform.git_committer.adapters.github.login import read_keys
 from app_platform.git_committer.adapters.local_forge import local_forge
 from app_platform.git_committer.adapters.signing import Signer, SigningKeyError
 from app_platform.git_committer.ports import Forge
-from app_platform.git_committer.settings import LocalForgeSettings, Settings
+from app_platform.git_committer.settings import GitHubSettings, LocalForgeSettings, Settings
 from app_platform.runtime import Runtime, SettingsError, load
 
 Prepared = Callable[[Runtime], AbstractAsyncContextManager[Forge]]
@@ -51,4 +53,16 @@ def _local(who: Author) -> Prepared:
     return opened
 
 
-_FORGES: Final[dict[str, Callable[[Author], Prepared]]] = {"local": _local}
+def _github(who: Author) -> Prepared:
+    settings = load(GitHubSettings)
+    keys = read_keys(settings)
+
+    @asynccontextmanager
+    async def opened(runtime: Runtime) -> AsyncIterator[Forge]:
+        async with github_forge(settings, keys, who, runtime) as forge:
+            yield forge
+
+    return opened
+
+
+_FORGES: Final[dict[str, Callable[[Author], Prepared]]] = {"local": _local, "github": _github}

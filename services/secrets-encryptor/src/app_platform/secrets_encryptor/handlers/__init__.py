@@ -9,6 +9,7 @@ from app_platform.contracts import (
     CommitFailed,
     CommitPushed,
     ConditionType,
+    FluxObjectChanged,
     IntentVersion,
     NamespacesReady,
     RegistrationChanged,
@@ -21,6 +22,7 @@ from app_platform.contracts import (
 from app_platform.runtime import Batch, HandlerTable
 from app_platform.secrets_encryptor import core
 from app_platform.secrets_encryptor.handlers.commits import commit_settled, registration_deleted
+from app_platform.secrets_encryptor.handlers.flux import flux_changed
 from app_platform.secrets_encryptor.handlers.intents import intents_changed, repository_ready
 from app_platform.secrets_encryptor.handlers.keys import namespaces_ready, registration_changed, report_key
 from app_platform.secrets_encryptor.handlers.opening import mark_all
@@ -29,6 +31,7 @@ from app_platform.secrets_encryptor.ports import Ports
 __all__ = [
     "HANDLERS",
     "commit_settled",
+    "flux_changed",
     "gave_up",
     "intents_changed",
     "namespaces_ready",
@@ -67,5 +70,6 @@ HANDLERS: HandlerTable[Ports] = {
     SecretIntentDeleted: intents_changed,
     CommitPushed: commit_settled,
     CommitFailed: commit_settled,
+    FluxObjectChanged: flux_changed,
     RegistrationDeleted: registration_deleted,
 }

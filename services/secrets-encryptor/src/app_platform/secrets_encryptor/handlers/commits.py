@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from app_platform.contracts import CommitFailed, CommitPushed, IntentVersion, RemovedIntent, names
 from app_platform.runtime import Batch, Done, Outcome, Retry
 from app_platform.secrets_encryptor import core
+from app_platform.secrets_encryptor.handlers.flux import commits_may_be_applied
 from app_platform.secrets_encryptor.handlers.opening import mark_all
 from app_platform.secrets_encryptor.ports import ConflictError, Mark, Ports
 
@@ -25,7 +26,8 @@ async def commit_settled(ports: Ports, events: Batch) -> Outcome:
     latest = {mark.uid: mark for mark in marks}
     overtaken = await mark_all(ports, app, latest.values())
     await _mark_again(ports, app, [(versions[m.uid], m) for m in overtaken])
-    return await _release(ports, app, removed)
+    released = await _release(ports, app, removed)
+    return await commits_may_be_applied(ports, app) if versions and isinstance(released, Done) else released
 
 
 async def _mark_again(ports: Ports, app: str, overtaken: Sequence[tuple[IntentVersion, Mark]]) -> None:

@@ -14,7 +14,7 @@ from app_platform.contracts import (
 )
 from app_platform.runtime import Batch, Done, Outcome, Retry, resync_mark
 from app_platform.secrets_encryptor import core
-from app_platform.secrets_encryptor.handlers.keys import compared
+from app_platform.secrets_encryptor.handlers.keys import compared, missing
 from app_platform.secrets_encryptor.handlers.opening import PARALLEL, App, open_app, try_mark
 from app_platform.secrets_encryptor.ports import Intent, Ports
 
@@ -31,7 +31,7 @@ async def intents_changed(ports: Ports, events: Batch) -> Outcome:
     intents = await ports.intents.read(events[0].app, changed)
     app = await open_app(ports, events[0].app, resync_mark(events))
     if app is None:
-        return Done()
+        return await missing(ports, events[0].app)
     gone = [e for e in versions if e.name in changed and e.name not in {i.name for i in intents}]
     await ports.events.publish(*(_removed(app, e.name, e.uid, e.resource_version) for e in gone))
     return await _settle(ports, _Work(app, core.Look()), intents)
@@ -119,7 +119,8 @@ async def _bring_up(ports: Ports, work: _Work, intent: Intent) -> bool:
         case core.Refuse(mark):
             return await try_mark(ports, app.name, mark) is not None
         case core.Remove():
-            await ports.events.publish(_removed(app, intent.name, intent.uid, intent.resource_version))
+            removed = _removed(app, intent.name, intent.uid, intent.resource_version, intent.deleted_by)
+            await ports.events.publish(removed)
         case core.Seal() as seal:
             needed = core.need(intent, seal, app.name, work.look)
             if needed is not None:
@@ -138,7 +139,7 @@ async def _tell_sealed(ports: Ports, app: App, intent: Intent, seal: core.Seal) 
     return True
 
 
-def _removed(app: App, name: str, uid: str, resource_version: str) -> SecretRemoved:
+def _removed(app: App, name: str, uid: str, resource_version: str, by: str = "") -> SecretRemoved:
     return SecretRemoved(
-        app=app.name, name=name, resync=app.resync, uid=uid, resource_version=resource_version
+        app=app.name, name=name, resync=app.resync, uid=uid, resource_version=resource_version, by=by
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from app_platform import sops
 from app_platform.contracts import (
+    ConditionType,
     EncryptionKeyReady,
     NamespacesReady,
     Registration,
@@ -17,7 +18,7 @@ from app_platform.contracts import (
     Verdict,
 )
 from app_platform.runtime import Batch, Done, Outcome, Retry, resync_mark
-from app_platform.secrets_encryptor import core, rotation, sealing
+from app_platform.secrets_encryptor import core, delivery, rotation, sealing
 from app_platform.secrets_encryptor.handlers.opening import App
 from app_platform.secrets_encryptor.ports import ConflictError, KeyFile, Ports
 
@@ -49,6 +50,24 @@ async def go_on(ports: Ports, registration: Registration) -> Outcome:
     return await _see_to_key(ports, registration, "", tell=False)
 
 
+async def look(ports: Ports, registration: Registration, commit: str) -> None:
+    """Have the whole repository compared, because of a commit that is not ours."""
+    key = await ports.keys.load(registration.name)
+    if key is not None:
+        app = App(registration, key, sealing.keyring(key.content, ports.extra_recipients))
+        await ports.events.publish(_key_ready(app, look_at=commit))
+
+
+async def missing(ports: Ports, name: str) -> Outcome:
+    """What to do with intents that cannot be encrypted: nothing while the app never had a key, as all are looked at then."""
+    registration = await ports.registrations.get(name)
+    if registration is None or registration.deleting or not registration.status.recipient:
+        return Done()
+    outcome = await go_on(ports, registration)
+    # When it does not come back, the intents say so.
+    return Retry(core.key_missing().message) if isinstance(outcome, Done) else outcome
+
+
 async def compared(ports: Ports, app: App, head: str) -> None:
     """Take in that every file of a commit was seen to be right."""
     if app.key.retiring or rotation.is_running(app.registration):
@@ -62,8 +81,9 @@ async def _see_to_key(ports: Ports, registration: Registration, resync: str, *, 
             await report_key(ports, registration, core.key_missing())
             return Done()
         ring = sealing.keyring(key.content, ports.extra_recipients)
-        app = App(registration, key, ring, resync)
-        if tell or registration.status.recipient != ring.recipient:
+        back = _is_back(registration)
+        app = App(registration, key, ring, resync or (f"key-{key.version}" if back else ""))
+        if tell or back or registration.status.recipient != ring.recipient:
             await ports.events.publish(_key_ready(app))
         await _advance(ports, app)
     except sops.InvalidKeyError:
@@ -71,6 +91,12 @@ async def _see_to_key(ports: Ports, registration: Registration, resync: str, *, 
     except ConflictError:
         return _OVERTAKEN
     return Done()
+
+
+def _is_back(registration: Registration) -> bool:
+    """Whether the key was missing or broken: what waited for it is to be looked at."""
+    said = registration.status.condition(ConditionType.ENCRYPTION_KEY)
+    return said is not None and said.status == "False"
 
 
 async def _key(ports: Ports, registration: Registration) -> KeyFile | None:
@@ -98,7 +124,7 @@ async def _advance(ports: Ports, app: App) -> None:
     running = await _report_progress(ports, app)
     if running is None or running.phase not in {rotation.ENCRYPTING, rotation.APPLYING} or running.files_left:
         return
-    applied = rotation.applied_commit((await ports.flux.read(app.name)).kustomization)
+    applied = delivery.applied_commit(await ports.flux.read(app.name))
     head = app.registration.status.repository.head_sha
     if running.commit and applied == running.commit:
         await _end(ports, app, running)

@@ -46,22 +46,39 @@ async def open_app(ports: Ports, name: str, resync: str = "") -> App | None:
         return None
 
 
-async def mark_all(ports: Ports, app: str, marks: Iterable[Mark]) -> list[Mark]:
-    """Write marks; returns those that were overtaken."""
+async def mark_all(ports: Ports, app: str, marks: Iterable[Mark], *, as_seen: bool = False) -> list[Mark]:
+    """Write marks; returns those that were overtaken.
+
+    Args:
+        ports: The cluster.
+        app: Whose intents.
+        marks: On versions whose content an encryptor has seen, unless ``as_seen``.
+        as_seen: Only the metadata of these versions was read. Then what is written is no news to this replica only where
+            the version before was none: the event of a change of content may have given way to the event of this write.
+    """
     slots = asyncio.Semaphore(PARALLEL)
 
     async def one(mark: Mark) -> Mark | None:
+        known = not as_seen or (mark.uid, mark.resource_version) in ports.own
         async with slots:
-            return mark if await try_mark(ports, app, mark) is None else None
+            return mark if await try_mark(ports, app, mark, known=known) is None else None
 
     return [mark for mark in await asyncio.gather(*map(one, marks)) if mark is not None]
 
 
-async def try_mark(ports: Ports, app: str, mark: Mark) -> str | None:
-    """Write a mark; returns the new resource version, or ``None`` when the intent was overtaken."""
+async def try_mark(ports: Ports, app: str, mark: Mark, *, known: bool = True) -> str | None:
+    """Write a mark; returns the new resource version, or ``None`` when the intent was overtaken.
+
+    Args:
+        ports: The cluster.
+        app: Whose intent.
+        mark: To write.
+        known: Whether an encryptor has seen the content of the version that it is written on.
+    """
     try:
         version = await ports.intents.mark(app, mark)
     except ConflictError:
         return None
-    ports.own.add(mark.uid, version)
+    if known:
+        ports.own.add(mark.uid, version)
     return version
