@@ -10,6 +10,7 @@ Leaves out: fairness between those who wait; each is told a time with some chanc
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -33,6 +34,8 @@ _TRIES: Final = 20
 """At compare-and-swap; each lost one means that another replica won."""
 _ALONE: Final = 0.25
 """Part of the limits that a replica allows itself while NATS does not answer."""
+_OUTRUN: Final = 1.0
+"""Seconds to wait for who lost every race; something may still be left, so it is not told the time of a window."""
 _MOST_JITTER: Final = 15.0
 _KEPT: Final = 3 * 3600
 """Seconds that an untouched budget is kept: longer than any limit's window."""
@@ -106,6 +109,10 @@ class Ledger:
             return cls()
 
 
+class _AwayError(Exception):
+    """NATS does not answer in time."""
+
+
 class Budget(Protocol):
     """What a service spends."""
 
@@ -150,7 +157,10 @@ class SharedBudget:
             wait = ledger.wait(self.limits, cost, now)
             return None if wait or not cost else ledger.spend(self.limits, cost, now)
 
-        if not await self._change(spend):
+        try:
+            if not await self._change(spend):
+                wait = _OUTRUN
+        except _AwayError:
             wait = self._spend_alone(cost)
         return wait and wait + self.chance() * min(wait, _MOST_JITTER)
 
@@ -162,7 +172,8 @@ class SharedBudget:
             return replace(ledger, closed_until=until) if until > ledger.closed_until else None
 
         self._alone = shut(self._alone) or self._alone
-        await self._change(shut)
+        with contextlib.suppress(_AwayError):
+            await self._change(shut)
 
     def _spend_alone(self, cost: int) -> float:
         now = self.clock()
@@ -173,7 +184,11 @@ class SharedBudget:
         return wait
 
     async def _change(self, decide: Callable[[Ledger], Ledger | None]) -> bool:
-        """Read, decide, write if nobody wrote meanwhile, again otherwise; returns whether NATS took part."""
+        """Read, decide, write if nobody wrote meanwhile, again otherwise; returns whether that came to an end.
+
+        Raises:
+            _AwayError: NATS does not take part.
+        """
         try:
             async with asyncio.timeout(_SECONDS_FOR_NATS):
                 for _ in range(_TRIES):
@@ -183,6 +198,7 @@ class SharedBudget:
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError) as error:
             self._bucket = None
             _LOG.warning("budget %s is not shared at the moment: %s", self.name, type(error).__name__)
+            raise _AwayError from error
         return False
 
     async def _try(self, decide: Callable[[Ledger], Ledger | None]) -> bool:

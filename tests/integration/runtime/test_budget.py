@@ -1,0 +1,114 @@
+"""The shared budget on a real nats-server: two replicas, a server that goes away, a store that is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from nats.js.errors import KeyWrongLastSequenceError
+
+from app_platform.runtime import RuntimeSettings
+from app_platform.runtime.budget import BUCKET, Limit, SharedBudget
+from app_platform.runtime.connection import connected
+from support.nats import NatsServer, until
+
+LIMITS = (Limit(80, 60), Limit(500, 3600))
+
+
+@dataclass
+class Clock:
+    """Time that a test lets pass."""
+
+    now: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+
+@dataclass
+class Replicas:
+    """Two processes with one budget."""
+
+    server: NatsServer
+    one: SharedBudget
+    two: SharedBudget
+    clock: Clock = field(default_factory=Clock)
+
+
+@pytest.fixture
+async def replicas(nats_server: NatsServer) -> AsyncIterator[Replicas]:
+    settings, clock = RuntimeSettings(nats_url=nats_server.url), Clock()
+    async with connected(settings, "one") as one, connected(settings, "two") as two:
+        first, second = (
+            SharedBudget(nc.jetstream(), "github/test/org", LIMITS, clock=clock, chance=lambda: 0.5)
+            for nc in (one, two)
+        )
+        yield Replicas(nats_server, first, second, clock)
+
+
+async def test_two_replicas_never_spend_more_than_there_is(replicas: Replicas) -> None:
+    attempts = [replicas.one.take(3), replicas.two.take(3)]
+    attempts += [each.take(3) for _ in range(19) for each in (replicas.one, replicas.two)]
+    waits = await asyncio.gather(*attempts)
+    granted = waits.count(0.0)
+    assert granted <= 26
+    # Those that lost every race were told to wait although something was left; asking one after the other gives the rest.
+    while not await replicas.one.take(3):
+        granted += 1
+    assert granted == 26, "80 a minute, three at a time"
+    assert await replicas.two.take(3) >= 60
+
+
+async def test_who_loses_every_race_waits_a_moment_and_takes_nothing(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await replicas.one.take(1) == 0
+
+    async def outrun(*_: object, **__: object) -> int:
+        raise KeyWrongLastSequenceError
+
+    monkeypatch.setattr(replicas.one._bucket, "update", outrun)  # noqa: SLF001 - what another replica does to it
+    assert 1 <= await replicas.one.take(1) <= 2
+    assert await replicas.two.take(79) == 0, "only one was spent"
+
+
+async def test_what_one_closes_is_closed_for_all_and_opens_by_itself(replicas: Replicas) -> None:
+    assert await replicas.two.take(0) == 0
+    await replicas.one.close(30)
+    assert 30 <= await replicas.two.take(0) <= 45
+    await replicas.one.close(5)
+    assert await replicas.two.take(1) >= 30, "a shorter time does not open it"
+    replicas.clock.now += 31
+    assert await replicas.two.take(1) == 0
+
+
+async def test_without_nats_a_replica_has_a_quarter_for_itself(replicas: Replicas) -> None:
+    assert await replicas.one.take(10) == 0
+    replicas.server.kill()
+    assert await replicas.one.take(10) == 0, "10 of 20 were spent together before"
+    wait = await replicas.one.take(10)
+    assert wait > 0
+    await replicas.one.close(100)
+    assert await replicas.one.take(0) >= 100
+    replicas.clock.now += 200
+    replicas.server.start()
+
+    async def shared() -> bool:
+        before = replicas.two.limits[0]
+        await replicas.one.take(20)
+        return await replicas.two.take(70) > 0 and before == LIMITS[0]
+
+    await until(shared, "the budget is shared again")
+
+
+async def test_a_lost_store_is_made_again(replicas: Replicas) -> None:
+    assert await replicas.one.take(1) == 0
+    replicas.server.lose_store()
+
+    async def there() -> bool:
+        await replicas.one.take(1)
+        names = [info.config.name for info in await replicas.one.js.streams_info()]
+        return f"KV_{BUCKET}" in names
+
+    await until(there, "the bucket is there again")
