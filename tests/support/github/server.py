@@ -356,10 +356,14 @@ class GitHubServer:
             raise Refusal(404, f"Branch {body['branch']} not found")
         text = base64.b64decode(body["content"])
         tree = repo.bare.tree(parent, [{"path": path, "mode": "100644", "sha": repo.bare.blob(text)}])
-        made = {**body, "tree": tree, "parents": [parent] if parent else []}
+        # Without an author it is the authenticated user's, now.
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        user = {"name": "app", "email": "app@example.invalid", "date": now}
+        made = {"author": user, **body, "tree": tree, "parents": [parent] if parent else []}
         sha = repo.bare.commit(made)
         self._move(repo, ref, sha)
-        return _json({"content": {"path": path}, "commit": repo.bare.describe(sha)}, 201)
+        content = {"name": path.rpartition("/")[2], "path": path, "type": "file"}
+        return _json({"content": content, "commit": repo.bare.describe(sha)}, 201)
 
     async def create_blob(self, request: web.Request) -> web.Response:
         repo = self._with_history(request, "contents")
