@@ -183,8 +183,9 @@ class App:
 
     def files(self) -> dict[str, str]:
         """Content of every SOPS file by path."""
-        listed = self.git("ls-tree", "-r", "--name-only", names.BRANCH, "secrets/").split()
-        return {path: self.content(names.BRANCH, path) for path in listed if path.endswith(".yaml")}
+        head = self.head()  # one commit: the branch may move between two commands
+        listed = self.git("ls-tree", "-r", "--name-only", head, "secrets/").split()
+        return {path: self.content(head, path) for path in listed if path.endswith(".yaml")}
 
     def content(self, commit: str, path: str) -> str:
         """Content of a file in a commit."""
