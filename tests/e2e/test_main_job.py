@@ -72,12 +72,13 @@ def test_namespaces_are_made_with_their_labels(app: App) -> None:
         assert wanted.items() <= labels.items()
 
 
-def test_access_becomes_bindings_in_the_app_namespaces_and_nowhere_else(app: App) -> None:
+def test_access_becomes_bindings_in_the_apps_namespaces(app: App) -> None:
     app.register(access=ACCESS)
     wanted = {each["group"]: f"app-platform-{each['role']}" for each in ACCESS}
     for namespace in (app.dev, app.prod):
         eventually(lambda where=namespace: groups(app, where) == wanted, f"bindings in {namespace}")  # type: ignore[misc] # mypy cannot infer a lambda's default
-    assert groups(app, app.home) == {}
+    at_home = {each["group"]: f"app-platform-home-{each['role']}" for each in ACCESS}
+    eventually(lambda: groups(app, app.home) == at_home, "bindings in the platform namespace")
     app.register(access=ACCESS[:1])
     eventually(lambda: groups(app, app.dev) == {"Team A": "app-platform-admin"}, "bindings follow")
 

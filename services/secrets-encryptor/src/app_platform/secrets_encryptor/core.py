@@ -37,6 +37,8 @@ _UNDELIVERABLE = {
     "kubernetes.io/service-account-token": "Kubernetes itself fills such a Secret, for a ServiceAccount of its own namespace",
 }
 """Types that cannot be applied in another namespace; one such file would keep Flux from applying all others."""
+_NAMES_OF_KUSTOMIZE = frozenset({"kustomization"})
+"""``kustomization.yaml`` in a folder is what kustomize works by (kustomize api/konfig ``RecognizedKustomizationFileNames``)."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """Where ``kubectl apply`` keeps the whole manifest, values included, in the open."""
 
@@ -127,7 +129,13 @@ def targets_of(intent: Intent | IntentMetadata) -> tuple[str, ...]:
 
 def find_problem(registration: Registration, intent: Intent, targets: Sequence[str]) -> str | None:
     """What the author must change, in one sentence; ``None`` when all is well. Names keys, never values."""
-    return _target_problem(registration, targets) or _content_problem(intent)
+    return _name_problem(intent.name) or _target_problem(registration, targets) or _content_problem(intent)
+
+
+def _name_problem(name: str) -> str | None:
+    if name not in _NAMES_OF_KUSTOMIZE:
+        return None
+    return f"choose another name than {name!r}: kustomize would take its file for instructions and deliver nothing any more"
 
 
 def _target_problem(registration: Registration, targets: Sequence[str]) -> str | None:
