@@ -1,5 +1,6 @@
 """What an intent needs, case by case."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,6 +60,12 @@ def test_a_broken_rule_is_told_to_the_author(changes: dict[str, Any], told: str)
     assert decision.mark.annotations[names.SECRET_STATUS] == "Failed"
     assert told in (decision.mark.annotations[names.SECRET_MESSAGE] or "")
     assert decision.mark.annotations[names.SECRET_FINGERPRINT] is None
+
+
+def test_a_name_that_kustomize_works_by_is_refused() -> None:
+    problem = core.find_problem(APP, replace(intent(), name="kustomization"), ["my-app-dev"])
+    assert problem is not None
+    assert "choose another name" in problem
 
 
 def test_a_refusal_is_said_once() -> None:
