@@ -11,6 +11,7 @@ from app_platform.contracts import names
 from app_platform.kube import (
     GIT_REPOSITORIES,
     KUSTOMIZATIONS,
+    NAMESPACES,
     ROLE_BINDINGS,
     SECRETS,
     Forbidden,
@@ -18,6 +19,7 @@ from app_platform.kube import (
     KubeClient,
     Object,
     Resource,
+    Selector,
     User,
 )
 from app_platform.kube.registrations import REGISTRATIONS
@@ -25,6 +27,7 @@ from support.apps import PATIENCE, App
 from support.gitrepo import commit_and_push, credential, make_repository
 from support.platform import eventually
 
+OURS = Selector(labels=f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}")
 PODS = Resource("", "v1", "pods", "Pod")
 GROUP_BINDING = """\
 apiVersion: rbac.authorization.k8s.io/v1
@@ -201,3 +204,28 @@ def test_a_binding_that_others_made_is_left_alone(team: App) -> None:
 def _binding_names(team: App) -> list[str]:
     listed = team.cluster.do(lambda client: client.list(ROLE_BINDINGS, team.dev))
     return [item["metadata"]["name"] for item in listed]
+
+
+def test_a_binding_that_somebody_changes_or_deletes_is_put_back_at_once(team: App) -> None:
+    def groups() -> dict[str, str]:
+        listed = team.cluster.do(lambda client: client.list(ROLE_BINDINGS, team.dev, OURS))
+        return {
+            each["subjects"][0]["name"]: each["metadata"]["name"] for each in listed if each.get("subjects")
+        }
+
+    before = groups()
+    admins, readers = before[f"{team.name}-admins"], before[f"{team.name}-readers"]
+    nobody = {"subjects": [{"kind": "Group", "name": "intruders", "apiGroup": "rbac.authorization.k8s.io"}]}
+    team.cluster.do(lambda client: client.merge_patch(ROLE_BINDINGS, admins, team.dev, nobody))
+    team.cluster.do(lambda client: client.delete(ROLE_BINDINGS, readers, team.dev))
+    eventually(lambda: groups() == before, "both bindings as they were", within=PATIENCE)
+
+
+def test_a_label_taken_off_a_namespace_is_put_back_at_once(team: App) -> None:
+    change = {"metadata": {"labels": {names.NAMESPACE_ROLE_LABEL: None}}}
+    team.cluster.do(lambda client: client.merge_patch(NAMESPACES, team.dev, None, change))
+
+    def role() -> str:
+        return str(team.find(NAMESPACES, team.dev)["metadata"]["labels"].get(names.NAMESPACE_ROLE_LABEL, ""))
+
+    eventually(lambda: role() == names.ROLE_APP, "the label put back", within=PATIENCE)

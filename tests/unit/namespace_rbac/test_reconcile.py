@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_platform.contracts import FluxObjectChanged, NamespacesReady, RegistrationChanged, names
+from app_platform.contracts import (
+    FluxObjectChanged,
+    ManagedObjectChanged,
+    NamespacesReady,
+    RegistrationChanged,
+    names,
+)
 from app_platform.namespace_rbac import core, handlers, manifests
 from app_platform.namespace_rbac.ports import Ports
 from app_platform.runtime import Done, Retry
@@ -221,3 +227,22 @@ async def test_what_flux_reports_matters_only_while_a_namespace_was_given_up(ser
     service.cluster.objects.pop(binding)
     assert await handlers.flux_changed(service.ports, [SYNCED]) == Done()
     assert ("apply", binding) in service.cluster.writes
+
+
+async def test_what_others_change_is_put_back_and_later_stages_are_left_alone(service: Service) -> None:
+    await service.run()
+    service.sink.events.clear()
+    changed = ManagedObjectChanged(
+        app="my-app",
+        name="x",
+        uid="b",
+        resource_version="9",
+        object_kind="RoleBinding",
+        namespace="my-app-dev",
+    )
+    key = next(k for k in service.cluster.objects if k[:2] == ("RoleBinding", "my-app-dev"))
+    right = service.cluster.objects[key]
+    service.cluster.objects[key] = {**right, "subjects": []}
+    assert await handlers.reconcile(service.ports, [changed]) == Done()
+    assert service.cluster.objects[key] == right
+    assert not service.sink.events

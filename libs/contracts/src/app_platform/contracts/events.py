@@ -277,6 +277,21 @@ class FluxObjectChanged(Event):
     message: str = ""
 
 
+class ManagedObjectChanged(Event):
+    """A namespace, binding, role or ServiceAccount that the platform manages for the app was changed or deleted, by whomever."""
+
+    kind: ClassVar[str] = "managed-object"
+    verb: ClassVar[str] = "changed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("object_kind", "uid", "resource_version")
+
+    type: Literal["work.labrats.managed-object.changed.v1"] = "work.labrats.managed-object.changed.v1"
+    uid: str = Field(description="Of the object.")
+    resource_version: str = Field(description="Of the object, when this was seen.")
+    object_kind: str = Field(description="Its Kubernetes kind.")
+    namespace: str = Field(default="", description="Where it is or was.")
+    deleted: bool = False
+
+
 class SourceChanged(Event):
     """The forge told that a repository which a GitRepository of the app follows was pushed to, or changed otherwise."""
 
@@ -308,6 +323,7 @@ AnyEvent = Annotated[
     | CommitPushed
     | CommitFailed
     | FluxObjectChanged
+    | ManagedObjectChanged
     | SourceChanged,
     Field(discriminator="type"),
 ]

@@ -11,6 +11,7 @@ from typing import Final
 from app_platform.contracts import (
     ConditionType,
     FluxObjectChanged,
+    ManagedObjectChanged,
     NamespacesReady,
     Registration,
     RegistrationChanged,
@@ -32,7 +33,9 @@ async def reconcile(ports: Ports, events: Batch) -> Outcome:
     try:
         if registration.deleting:
             return await _remove(ports, registration)
-        return await _serve(ports, registration, resync_mark(events))
+        # What others changed is put back; nothing is new for the stages after this one then.
+        tell = not all(isinstance(event, ManagedObjectChanged) for event in events)
+        return await _serve(ports, registration, resync_mark(events), tell=tell)
     except ConflictError as error:
         return Retry(str(error))
 
@@ -49,14 +52,14 @@ async def flux_changed(ports: Ports, events: Batch) -> Outcome:
     return await reconcile(ports, events)
 
 
-async def _serve(ports: Ports, registration: Registration, resync: str) -> Outcome:
+async def _serve(ports: Ports, registration: Registration, resync: str, *, tell: bool) -> Outcome:
     await ports.registrations.hold(registration)
     observed = await ports.cluster.observe(
         registration.name, [registration.platform_namespace, *registration.spec.namespaces]
     )
     decided = core.plan(registration, observed)
     await _carry_out(ports, decided)
-    if decided.platform_ready:
+    if decided.platform_ready and (tell or decided.create):
         # Told before the status is written: a crash between the two is mended by the next delivery.
         await ports.events.publish(_namespaces_ready(registration, decided, resync))
     verdict = core.namespaces_verdict(decided)
@@ -115,4 +118,5 @@ HANDLERS: HandlerTable[Ports] = {
     RegistrationChanged: reconcile,
     RegistrationDeleted: reconcile,
     FluxObjectChanged: flux_changed,
+    ManagedObjectChanged: reconcile,
 }

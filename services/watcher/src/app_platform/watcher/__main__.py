@@ -48,6 +48,7 @@ def main() -> None:
                 lambda parts: parts.membership.run(parts.watching.on_members),
                 lambda parts: parts.watching.watch_registrations(),
                 lambda parts: parts.watching.watch_flux(),
+                lambda parts: parts.watching.watch_managed(),
                 lambda parts: parts.watching.outbox.run(),
                 lambda parts: parts.watching.resync(),
             ),

@@ -12,6 +12,7 @@ from typing import Final, Literal, cast
 from app_platform.contracts import (
     Event,
     FluxObjectChanged,
+    ManagedObjectChanged,
     RegistrationChanged,
     RegistrationDeleted,
     SecretIntentChanged,
@@ -49,6 +50,19 @@ def flux_event(app: str, flux: FluxSeen) -> Event:
         ready=flux.ready,
         reason=flux.reason,
         message=flux.message[:_MAX_MESSAGE],
+    )
+
+
+def managed_event(app: str, kind: str, seen: Seen) -> Event:
+    """The event for an object that the platform manages for an app."""
+    return ManagedObjectChanged(
+        app=app,
+        name=seen.name,
+        uid=seen.uid,
+        resource_version=seen.resource_version,
+        object_kind=kind,
+        namespace=seen.namespace,
+        deleted=seen.deleted,
     )
 
 

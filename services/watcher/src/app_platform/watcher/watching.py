@@ -16,9 +16,15 @@ from typing import Any, Final, NoReturn
 
 from app_platform.contracts import names
 from app_platform.kube import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
     GIT_REPOSITORIES,
     KUSTOMIZATIONS,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
     SECRETS,
+    SERVICE_ACCOUNTS,
     Change,
     Informer,
     KubeClient,
@@ -35,6 +41,15 @@ from app_platform.watcher.settings import Settings
 _LOG: Final = logging.getLogger(__name__)
 _INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 _FLUX: Final = (GIT_REPOSITORIES, KUSTOMIZATIONS)
+_OURS: Final = Selector(labels=f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY},{names.APP_LABEL}")
+_MANAGED: Final = (
+    NAMESPACES,
+    SERVICE_ACCOUNTS,
+    ROLES,
+    ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+)
 _LOOK_SECONDS: Final = 3.0
 
 
@@ -78,6 +93,13 @@ class Watching:
             for resource in _FLUX:
                 informer = Informer(self._client, Scope(resource), _flux_status)
                 group.create_task(informer.run(self._on_flux(resource.kind)))
+
+    async def watch_managed(self) -> None:
+        """Follow what namespace-rbac makes, so that what others change of it is put back; until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for resource in _MANAGED:
+                informer = Informer(self._client, Scope(resource, None, _OURS, metadata_only=True), _app_of)
+                group.create_task(informer.run(self._on_managed(resource.kind)))
 
     def on_members(self, replicas: tuple[str, ...]) -> None:
         """Take over and give up apps as replicas come and go."""
@@ -136,6 +158,15 @@ class Watching:
             self.outbox.put(core.registration_event(seen))
         self._follow_ours()
         self._look_again(seen.name)
+
+    def _on_managed(self, kind: str) -> Callable[[Change[str]], Awaitable[None]]:
+        async def on_change(change: Change[str]) -> None:
+            # What is new is as its maker wanted it; and at our start, everything is.
+            if change.type != "added" and self._apps.is_ours(change.value):
+                seen = _seen(change, deleted=change.type == "deleted")
+                self.outbox.put(core.managed_event(change.value, kind, seen))
+
+        return on_change
 
     def _follow_ours(self) -> None:
         ours = set(self._apps.ours)
@@ -200,3 +231,7 @@ def _flux_status(obj: dict[str, Any]) -> dict[str, str]:
         "reason": ready.get("reason", ""),
         "message": ready.get("message", ""),
     }
+
+
+def _app_of(obj: Mapping[str, Any]) -> str:
+    return str(obj["metadata"].get("labels", {}).get(names.APP_LABEL, ""))
