@@ -211,6 +211,21 @@ def test_no_credential_and_no_manifest_gets_into_a_message() -> None:
         assert len(said) < 800
 
 
+def test_a_fault_is_told_in_the_same_words_at_each_try() -> None:
+    tries = [
+        flux(
+            status="False",
+            reason="BuildFailed",
+            message=f"failed to decode Kubernetes YAML from /tmp/kustomization-{number}/secrets/x.yaml: no",
+        )
+        for number in (1, 22)
+    ]
+    (one, two) = (delivery.deliveries(committed(), each, C3) for each in tries)
+    assert one == two
+    assert one is not None
+    assert one[DEV].message == "failed to decode Kubernetes YAML from secrets/x.yaml: no"
+
+
 @given(st.dictionaries(st.sampled_from([DEV, PROD]), st.builds(Delivery)))
 def test_deliveries_are_read_as_they_were_written(said: dict[str, Delivery]) -> None:
     read = read_deliveries(write_deliveries(said))

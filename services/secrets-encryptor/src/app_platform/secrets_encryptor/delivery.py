@@ -29,9 +29,12 @@ _STAGES: Final = {
 _NEEDS_KEY: Final = re.compile(r"decrypt|agekey|data key", re.IGNORECASE)
 _UNDECRYPTED: Final = re.compile(r"decryption failed for '[^']*/(?P<name>[a-z0-9.-]+)'")
 _OBJECT: Final = re.compile(r"\b(?P<kind>[A-Z]\w+)/(?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9.-]+) ")
-_REFUSED: Final = re.compile(r"\(Forbidden\)|is forbidden: User ")
+_REFUSED: Final = re.compile(r" is forbidden: User ")
+"""As RBAC says it; an admission policy forbids in other words, and forbids an object, not a namespace."""
 _QUOTED: Final = re.compile(r"""Invalid value: ("(?:[^"\\]|\\.)*"|\S+)""")
 _CREDENTIAL: Final = re.compile(r"//[^/@\s]*@")
+_FOLDER: Final = re.compile(r"/\S*?/kustomization-\d+/")
+"""Where kustomize-controller unpacks, under another name each time."""
 _MANIFEST: Final = re.compile(r"(name from): .*", re.DOTALL)
 
 
@@ -184,4 +187,4 @@ def _ready(obj: Mapping[str, Any] | None) -> Mapping[str, Any]:
 def _clean(ready: Mapping[str, Any]) -> str:
     """The message without what may be a value or a credential, or a whole manifest."""
     text = _QUOTED.sub("Invalid value", str(ready.get("message") or ready.get("reason") or ""))
-    return _MANIFEST.sub(r"\1 a file", _CREDENTIAL.sub("//", text))
+    return _MANIFEST.sub(r"\1 a file", _FOLDER.sub("", _CREDENTIAL.sub("//", text)))
