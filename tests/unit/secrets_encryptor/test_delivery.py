@@ -211,19 +211,21 @@ def test_no_credential_and_no_manifest_gets_into_a_message() -> None:
         assert len(said) < 800
 
 
-def test_a_fault_is_told_in_the_same_words_at_each_try() -> None:
-    tries = [
-        flux(
-            status="False",
-            reason="BuildFailed",
-            message=f"failed to decode Kubernetes YAML from /tmp/kustomization-{number}/secrets/x.yaml: no",
-        )
-        for number in (1, 22)
-    ]
-    (one, two) = (delivery.deliveries(committed(), each, C3) for each in tries)
-    assert one == two
-    assert one is not None
-    assert one[DEV].message == "failed to decode Kubernetes YAML from secrets/x.yaml: no"
+TRIES = {
+    "BuildFailed": (
+        "failed to decode Kubernetes YAML from /tmp/kustomization-{}/secrets/x.yaml: no",
+        "failed to decode Kubernetes YAML from secrets/x.yaml: no",
+    ),
+    "HealthCheckFailed": ("health check failed after 30.0{}s: timeout", "health check failed: timeout"),
+}
+
+
+@pytest.mark.parametrize("reason", TRIES)
+def test_a_fault_is_told_in_the_same_words_at_each_try(reason: str) -> None:
+    message, words = TRIES[reason]
+    for number in (1, 22):
+        objects = flux(status="False", reason=reason, message=message.format(number))
+        assert (delivery.deliveries(committed(), objects, C3) or {})[DEV].message == words
 
 
 @given(st.dictionaries(st.sampled_from([DEV, PROD]), st.builds(Delivery)))

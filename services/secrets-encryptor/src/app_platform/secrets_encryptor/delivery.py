@@ -35,6 +35,7 @@ _QUOTED: Final = re.compile(r"""Invalid value: ("(?:[^"\\]|\\.)*"|\S+)""")
 _CREDENTIAL: Final = re.compile(r"//[^/@\s]*@")
 _FOLDER: Final = re.compile(r"/\S*?/kustomization-\d+/")
 """Where kustomize-controller unpacks, under another name each time."""
+_DURATION: Final = re.compile(r" after [0-9][0-9.hmsµn]*s\b")
 _MANIFEST: Final = re.compile(r"(name from): .*", re.DOTALL)
 
 
@@ -185,6 +186,6 @@ def _ready(obj: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _clean(ready: Mapping[str, Any]) -> str:
-    """The message without what may be a value or a credential, or a whole manifest."""
+    """The message without what may be a value or a credential, or a whole manifest, or is another at each try."""
     text = _QUOTED.sub("Invalid value", str(ready.get("message") or ready.get("reason") or ""))
-    return _MANIFEST.sub(r"\1 a file", _FOLDER.sub("", _CREDENTIAL.sub("//", text)))
+    return _MANIFEST.sub(r"\1 a file", _FOLDER.sub("", _DURATION.sub("", _CREDENTIAL.sub("//", text))))
