@@ -32,9 +32,18 @@ def build(tool: Tool, target: Path, environment: Mapping[str, str]) -> None:
         if target.exists():
             return
         partial = target.with_name(f".{target.name}.{os.getpid()}")
-        flags = ["-mod=mod", "-buildvcs=false", "-trimpath", "-ldflags", f"{_SMALL} {tool.ldflags}"]
+        flags = ["-buildvcs=false", "-trimpath", "-ldflags", f"{_SMALL} {tool.ldflags}"]
         settings = {**environment, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
-        _run([go, "build", *flags, "-o", str(partial), tool.package], folder, settings)
+        if tool.own_module:
+            # Outside of any module; the checksum database vouches for it.
+            _run(
+                [go, "install", *flags, f"{tool.package}@{tool.version}"],
+                folder,
+                settings | {"GOBIN": str(folder)},
+            )
+            shutil.move(folder / target.name, partial)
+        else:
+            _run([go, "build", "-mod=mod", *flags, "-o", str(partial), tool.package], folder, settings)
         partial.replace(target)
 
 

@@ -25,7 +25,11 @@ class Archive:
 
 @dataclass(frozen=True)
 class Tool:
-    """One program: the version we want and the ways in which it may be had."""
+    """One program: the version we want and the ways in which it may be had.
+
+    Attributes:
+        own_module: Whether it is built with what its own module requires, and not with deploy/local/go.mod.
+    """
 
     name: str
     version: str
@@ -37,6 +41,7 @@ class Tool:
     version_arguments: tuple[str, ...] = ()
     kubebuilder: bool = False
     optional: bool = False
+    own_module: bool = False
     archive: Archive | None = None
 
     @property
