@@ -1,5 +1,6 @@
 """What secrets-encryptor does about each event."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from app_platform.contracts import (
     CommitFailed,
     CommitPushed,
     EncryptionKeyReady,
+    Event,
     IntentVersion,
     NamespacesReady,
     RegistrationDeleted,
@@ -312,3 +314,31 @@ async def test_who_changed_and_who_deleted_an_intent_is_passed_on(service: Servi
     await service.changed("database")
     told = {type(e): e.by for e in service.sink.events if isinstance(e, SecretEncrypted | SecretRemoved)}
     assert told == {SecretEncrypted: "ada", SecretRemoved: "bob"}
+
+
+class SlowSink(Sink):
+    """Counts how many publish at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+
+    async def publish(self, *events: Event) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.001)
+        await super().publish(*events)
+        self.now -= 1
+
+
+@pytest.mark.parametrize(("size", "most"), [(600_000, 1), (10, 8)])
+async def test_large_files_are_made_one_intent_after_the_other(
+    service: Service, size: int, most: int
+) -> None:
+    sink = SlowSink()
+    service.ports = replace(service.ports, events=sink)
+    for number in range(8):
+        service.secrets.put(f"secret-{number}", {"a": b"x" * size}, "my-app-dev,my-app-prod")
+    assert await service.changed(*service.secrets.intents) == Done()
+    assert len(sink.events) == 8
+    assert sink.most == most

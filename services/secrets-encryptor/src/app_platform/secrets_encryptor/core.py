@@ -250,6 +250,11 @@ def need(intent: Intent, decision: Seal, app: str, look: Look) -> Need | None:
     return Need(decision.cause) if look.all or _is(intent, Status.PENDING) else None
 
 
+def is_large(intent: Intent, targets: Sequence[str]) -> bool:
+    """Whether its files are so large that they are told one intent after the other."""
+    return sum(map(len, intent.data.values())) * len(targets) > _MAX_BYTES
+
+
 def is_pending(intent: Intent | IntentMetadata) -> bool:
     """Whether its commit is still to come."""
     return _is(intent, Status.PENDING)

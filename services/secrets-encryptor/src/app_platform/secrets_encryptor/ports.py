@@ -4,6 +4,7 @@ Guarantees: a secret value is only in ``Intent.data`` and ``KeyFile.content``, w
 Errors: ``ConflictError`` for a write that somebody else overtook; what is merely unavailable is retried by runtime.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -225,6 +226,7 @@ class Ports:
 
     Attributes:
         extra_recipients: Whom every file is encrypted for besides the app's own recipient.
+        large: Held while large files are made and told: those of one intent may take 200 MB while they are on their way.
     """
 
     registrations: Registrations
@@ -236,3 +238,4 @@ class Ports:
     own: OwnWrites = field(default_factory=OwnWrites)
     outdated: OutdatedFiles = field(default_factory=OutdatedFiles)
     patience: Patience = field(default_factory=Patience)
+    large: asyncio.Lock = field(default_factory=asyncio.Lock)

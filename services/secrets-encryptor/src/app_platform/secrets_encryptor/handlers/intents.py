@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -135,7 +136,8 @@ async def _tell_sealed(ports: Ports, app: App, intent: Intent, seal: core.Seal) 
         version = await try_mark(ports, app.name, seal.mark)
         if version is None:
             return False
-    await ports.events.publish(seal.event(app.name, intent, version or "", app.resync))
+    async with ports.large if core.is_large(intent, seal.targets) else nullcontext():
+        await ports.events.publish(seal.event(app.name, intent, version or "", app.resync))
     return True
 
 
