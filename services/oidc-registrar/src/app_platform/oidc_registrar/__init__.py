@@ -1,0 +1,1 @@
+"""Makes OIDC clients of labelled Secrets and registers them with Authelia."""
