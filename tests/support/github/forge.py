@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from app_platform.git_committer.adapters.git import Author
 from app_platform.git_committer.adapters.github.forge import GitHubForge, github_forge
@@ -81,6 +81,9 @@ async def opened(
     async def never() -> None:
         return None
 
-    runtime = Runtime(Sink(), never, budget_of)
+    def unused(*_: object) -> NoReturn:
+        raise AssertionError("the forge has no use for this")
+
+    runtime = Runtime(Sink(), never, budget_of, unused, unused)
     async with github_forge(settings, read_keys(settings), author, runtime) as forge:
         yield forge

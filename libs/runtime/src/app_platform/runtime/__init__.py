@@ -19,15 +19,20 @@ from app_platform.runtime.outcomes import (
 from app_platform.runtime.publish import EventSink, PublishError
 from app_platform.runtime.service import Runtime, Service, run, serve
 from app_platform.runtime.settings import RuntimeSettings, SettingsError, load
+from app_platform.runtime.store import SESSIONS, Entry, KeyChangedError, KeyValue, StoreError
 
 __all__ = [
+    "SESSIONS",
     "Backoff",
     "Batch",
     "Done",
+    "Entry",
     "EventSink",
     "GaveUp",
     "Handler",
     "HandlerTable",
+    "KeyChangedError",
+    "KeyValue",
     "Outcome",
     "PublishError",
     "Reject",
@@ -36,6 +41,7 @@ __all__ = [
     "RuntimeSettings",
     "Service",
     "SettingsError",
+    "StoreError",
     "load",
     "resync_mark",
     "run",

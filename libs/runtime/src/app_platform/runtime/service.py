@@ -23,9 +23,11 @@ from app_platform.runtime import health, logs, streams, telemetry
 from app_platform.runtime.budget import Budget, Limit, SharedBudget
 from app_platform.runtime.connection import connected
 from app_platform.runtime.consume import Consumer, Work, nothing_to_show
+from app_platform.runtime.history import History
 from app_platform.runtime.outcomes import GaveUp, HandlerTable, P
 from app_platform.runtime.publish import EventSink, Publisher
 from app_platform.runtime.settings import RuntimeSettings
+from app_platform.runtime.store import KeyValue, Store, bucket_named
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -38,11 +40,15 @@ class Runtime:
         events: Where to publish.
         incarnation: Tells when the event history was created; another answer than before means that it was lost.
         budget: Opens a budget that all replicas share, by its name and limits.
+        history: Opens what was told, to be read.
+        store: Opens a bucket of values that all replicas share, by its name; see ``store.BUCKETS``.
     """
 
     events: EventSink
     incarnation: Callable[[], Awaitable[datetime | None]]
     budget: Callable[[str, Sequence[Limit]], Budget]
+    history: Callable[[], History]
+    store: Callable[[str], KeyValue]
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,8 @@ async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Ca
         Publisher(js, service.name, service.settings),
         lambda: streams.incarnation(js),
         lambda name, limits: SharedBudget(js, name, limits, service.settings.stream_replicas),
+        lambda: History(nc, service.settings),
+        lambda name: Store(js, bucket_named(name), service.settings.stream_replicas),
     )
     async with service.ports(runtime) as ports, asyncio.TaskGroup() as group:
         for task in service.tasks:
