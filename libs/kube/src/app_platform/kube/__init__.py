@@ -43,6 +43,7 @@ from app_platform.kube.resources import (
     Resource,
     key_of,
 )
+from app_platform.kube.reviews import Action, may
 from app_platform.kube.sharing import share
 from app_platform.kube.store import Change, ChangeType
 from app_platform.kube.transport import User
@@ -62,6 +63,7 @@ __all__ = [
     "ROLE_BINDINGS",
     "SECRETS",
     "SERVICE_ACCOUNTS",
+    "Action",
     "AlreadyExists",
     "BadRequest",
     "Cause",
@@ -90,5 +92,6 @@ __all__ = [
     "Unavailable",
     "User",
     "key_of",
+    "may",
     "share",
 ]
