@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app_platform.contracts import Deliveries, Delivery, Stage, names, read_deliveries, write_deliveries
+from app_platform.contracts.flux_text import without_values
 from app_platform.secrets_encryptor import core
 from app_platform.secrets_encryptor.ports import FluxObjects, IntentMetadata, Mark
 
@@ -31,12 +32,6 @@ _UNDECRYPTED: Final = re.compile(r"decryption failed for '[^']*/(?P<name>[a-z0-9
 _OBJECT: Final = re.compile(r"\b(?P<kind>[A-Z]\w+)/(?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9.-]+) ")
 _REFUSED: Final = re.compile(r" is forbidden: User ")
 """As RBAC says it; an admission policy forbids in other words, and forbids an object, not a namespace."""
-_QUOTED: Final = re.compile(r"""Invalid value: ("(?:[^"\\]|\\.)*"|\S+)""")
-_CREDENTIAL: Final = re.compile(r"//[^/@\s]*@")
-_FOLDER: Final = re.compile(r"/\S*?/kustomization-\d+/")
-"""Where kustomize-controller unpacks, under another name each time."""
-_DURATION: Final = re.compile(r" after [0-9][0-9.hmsµn]*s\b")
-_MANIFEST: Final = re.compile(r"(name from): .*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -186,6 +181,5 @@ def _ready(obj: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _clean(ready: Mapping[str, Any]) -> str:
-    """The message without what may be a value or a credential, or a whole manifest, or is another at each try."""
-    text = _QUOTED.sub("Invalid value", str(ready.get("message") or ready.get("reason") or ""))
-    return _MANIFEST.sub(r"\1 a file", _FOLDER.sub("", _DURATION.sub("", _CREDENTIAL.sub("//", text))))
+    """The message, fit to be shown."""
+    return without_values(str(ready.get("message") or ready.get("reason") or ""))
