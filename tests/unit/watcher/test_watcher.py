@@ -12,7 +12,7 @@ from app_platform.contracts import FluxObjectChanged, SecretIntentChanged
 from app_platform.kube import share
 from app_platform.watcher import core, outbox
 from app_platform.watcher.apps import Apps
-from app_platform.watcher.ports import FluxSeen, Seen
+from app_platform.watcher.ports import Asks, FluxSeen, Seen
 from support.fakes.events import Sink
 
 APPS = st.lists(st.sampled_from([f"app-{n}" for n in range(30)]), unique=True)
@@ -40,6 +40,46 @@ def test_two_replicas_tell_the_same_once_and_a_new_version_anew() -> None:
     assert core.intent_event("a", seen("x")).id == core.intent_event("a", seen("x")).id
     assert core.intent_event("a", seen("x", "2")).id != core.intent_event("a", seen("x")).id
     assert core.registration_event(seen("a"), "round-1").id != core.registration_event(seen("a")).id
+
+
+INTENT, CLIENT, NOTHING = frozenset({Asks.INTENT}), frozenset({Asks.CLIENT}), frozenset[Asks]()
+
+
+@pytest.mark.parametrize(
+    ("labels", "asks"),
+    [
+        ({}, NOTHING),
+        ({"labrats.work/secret-intent": "true"}, INTENT),
+        ({"labrats.work/secret-intent": "false"}, NOTHING),
+        ({"labrats.work/oidc-client": "web"}, CLIENT),
+        ({"labrats.work/oidc-client": ""}, CLIENT),
+        ({"labrats.work/oidc-client": "web", "labrats.work/secret-intent": "true"}, INTENT | CLIENT),
+    ],
+)
+def test_labels_say_what_a_secret_asks_for(labels: dict[str, str], asks: frozenset[Asks]) -> None:
+    assert core.asks_of(labels) == asks
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (NOTHING, NOTHING, []),
+        (NOTHING, CLIENT, [("oidc-client", "changed")]),
+        (CLIENT, CLIENT, [("oidc-client", "changed")]),
+        (CLIENT, NOTHING, [("oidc-client", "deleted")]),
+        (INTENT, CLIENT, [("secret-intent", "deleted"), ("oidc-client", "changed")]),
+    ],
+)
+def test_a_lost_label_is_told_as_a_deletion(
+    before: frozenset[Asks], now: frozenset[Asks], told: list[tuple[str, str]]
+) -> None:
+    events = core.secret_events("a", seen("x"), before, now)
+    assert [(event.kind, event.verb) for event in events] == told
+
+
+def test_a_secret_that_goes_is_told_as_deleted_whatever_it_asked_for() -> None:
+    events = core.secret_events("a", seen("x", deleted=True), NOTHING, CLIENT | INTENT)
+    assert [event.verb for event in events] == ["deleted", "deleted"]
 
 
 def test_a_flux_message_is_bounded() -> None:

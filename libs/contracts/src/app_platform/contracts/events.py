@@ -277,6 +277,69 @@ class FluxObjectChanged(Event):
     message: str = ""
 
 
+class OidcClientChanged(Event):
+    """A Secret that asks for an OIDC client was made or changed. Its content is not told: oidc-registrar reads it."""
+
+    kind: ClassVar[str] = "oidc-client"
+    verb: ClassVar[str] = "changed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.oidc-client.changed.v1"] = "work.labrats.oidc-client.changed.v1"
+    uid: str = Field(description="Of the object.")
+    resource_version: str = Field(description="Of the object, when this was seen.")
+
+
+class OidcClientDeleted(Event):
+    """Deletion of such a Secret was asked for, or it is gone, or it asks for no client any more."""
+
+    kind: ClassVar[str] = "oidc-client"
+    verb: ClassVar[str] = "deleted"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.oidc-client.deleted.v1"] = "work.labrats.oidc-client.deleted.v1"
+    uid: str = Field(description="Of the object.")
+    resource_version: str = Field(description="Of the object, when this was seen.")
+
+
+class OidcClientRegistered(Event):
+    """The identity provider runs with this client as its Secret asks for it."""
+
+    kind: ClassVar[str] = "oidc-client"
+    verb: ClassVar[str] = "registered"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version", "client_id")
+
+    type: Literal["work.labrats.oidc-client.registered.v1"] = "work.labrats.oidc-client.registered.v1"
+    uid: str = Field(description="Of the Secret.")
+    resource_version: str = Field(description="Of the Secret whose content was registered.")
+    client_id: str
+    redirect_uris: tuple[str, ...] = Field(description="To which the provider sends its users back.")
+
+
+class OidcClientRejected(Event):
+    """A Secret asks for a client that it cannot have; another client that it had before is withdrawn."""
+
+    kind: ClassVar[str] = "oidc-client"
+    verb: ClassVar[str] = "rejected"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version", "reason")
+
+    type: Literal["work.labrats.oidc-client.rejected.v1"] = "work.labrats.oidc-client.rejected.v1"
+    uid: str = Field(description="Of the Secret.")
+    resource_version: str = Field(description="Of the Secret that was refused.")
+    reason: str = Field(description="What to change, for its author.")
+
+
+class OidcClientRemoved(Event):
+    """The identity provider no longer runs with any client of this Secret."""
+
+    kind: ClassVar[str] = "oidc-client"
+    verb: ClassVar[str] = "removed"
+    versioned_by: ClassVar[tuple[str, ...]] = ("uid", "resource_version")
+
+    type: Literal["work.labrats.oidc-client.removed.v1"] = "work.labrats.oidc-client.removed.v1"
+    uid: str = Field(description="Of the Secret.")
+    resource_version: str = Field(description="Of the Secret, when it was let go.")
+
+
 class ManagedObjectChanged(Event):
     """A namespace, binding, role or ServiceAccount that the platform manages for the app was changed or deleted, by whomever."""
 
@@ -323,6 +386,11 @@ AnyEvent = Annotated[
     | CommitPushed
     | CommitFailed
     | FluxObjectChanged
+    | OidcClientChanged
+    | OidcClientDeleted
+    | OidcClientRegistered
+    | OidcClientRejected
+    | OidcClientRemoved
     | ManagedObjectChanged
     | SourceChanged,
     Field(discriminator="type"),

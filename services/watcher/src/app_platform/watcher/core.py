@@ -6,19 +6,23 @@ Leaves out: deciding anything: an event is a hint to look.
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final, Literal, cast
 
 from app_platform.contracts import (
     Event,
     FluxObjectChanged,
     ManagedObjectChanged,
+    OidcClientChanged,
+    OidcClientDeleted,
     RegistrationChanged,
     RegistrationDeleted,
     SecretIntentChanged,
     SecretIntentDeleted,
+    names,
 )
-from app_platform.watcher.ports import FluxSeen, Seen
+from app_platform.watcher.ports import Asks, FluxSeen, Seen
 
 _MAX_MESSAGE: Final = 2000
 
@@ -35,6 +39,38 @@ def intent_event(app: str, seen: Seen) -> Event:
     """The event for a secret intent of an app."""
     kind = SecretIntentDeleted if seen.deleted else SecretIntentChanged
     return kind(app=app, name=seen.name, uid=seen.uid, resource_version=seen.resource_version)
+
+
+def client_event(app: str, seen: Seen) -> Event:
+    """The event for a Secret of an app that asks for an OIDC client."""
+    kind = OidcClientDeleted if seen.deleted else OidcClientChanged
+    return kind(app=app, name=seen.name, uid=seen.uid, resource_version=seen.resource_version)
+
+
+def asks_of(labels: Mapping[str, str]) -> frozenset[Asks]:
+    """What a Secret in a platform namespace asks for by its labels: one of ours may ask for nothing."""
+    found = {
+        Asks.INTENT: labels.get(names.SECRET_INTENT_LABEL) == "true",
+        Asks.CLIENT: names.OIDC_CLIENT_LABEL in labels,
+    }
+    return frozenset(asks for asks, is_so in found.items() if is_so)
+
+
+def secret_events(app: str, seen: Seen, before: frozenset[Asks], now: frozenset[Asks]) -> list[Event]:
+    """The events for a Secret; that it no longer asks for something is told as a deletion of that.
+
+    Args:
+        app: Whose it is.
+        seen: The Secret.
+        before: What it asked for when it was last told.
+        now: What it asks for.
+    """
+    made = {Asks.INTENT: intent_event, Asks.CLIENT: client_event}
+    return [
+        make(app, replace(seen, deleted=seen.deleted or asks not in now))
+        for asks, make in made.items()
+        if asks in before | now
+    ]
 
 
 def flux_event(app: str, flux: FluxSeen) -> Event:

@@ -6,6 +6,7 @@ Guarantees: no Kubernetes or NATS type appears here. What is kept of an object i
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
 from app_platform.runtime import EventSink
 
@@ -23,6 +24,15 @@ class Seen:
     uid: str
     resource_version: str
     deleted: bool
+
+
+class Asks(Enum):
+    """What a Secret in a platform namespace can ask for."""
+
+    INTENT = auto()
+    """To be encrypted and delivered."""
+    CLIENT = auto()
+    """To be registered as an OIDC client."""
 
 
 @dataclass(frozen=True)

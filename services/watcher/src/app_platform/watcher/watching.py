@@ -35,11 +35,10 @@ from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.watcher import core
 from app_platform.watcher.apps import Apps
 from app_platform.watcher.outbox import Outbox
-from app_platform.watcher.ports import FluxSeen, History, Seen
+from app_platform.watcher.ports import Asks, FluxSeen, History, Seen
 from app_platform.watcher.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
-_INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 _FLUX: Final = (GIT_REPOSITORIES, KUSTOMIZATIONS)
 _OURS: Final = Selector(labels=f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY},{names.APP_LABEL}")
 _MANAGED: Final = (
@@ -54,8 +53,14 @@ _LOOK_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
+class _SecretState:
+    deleting: bool
+    asks: frozenset[Asks]
+
+
+@dataclass(frozen=True)
 class _SecretWatch:
-    informer: Informer[bool]
+    informer: Informer[_SecretState]
     task: asyncio.Task[NoReturn]
 
 
@@ -196,12 +201,19 @@ class Watching:
         self._secrets.pop(app).task.cancel()
 
     def _begin(self, app: str) -> "_SecretWatch":
-        async def tell(change: Change[bool]) -> None:
-            deleted = change.type == "deleted" or change.value
-            self.outbox.put(core.intent_event(app, _seen(change, deleted=deleted)))
+        before: dict[str, frozenset[Asks]] = {}
 
-        scope = Scope(SECRETS, names.platform_namespace(app), _INTENTS, metadata_only=True)
-        informer = Informer(self._client, scope, _deletion_asked)
+        async def tell(change: Change[_SecretState]) -> None:
+            seen = _seen(change, deleted=change.type == "deleted" or change.value.deleting)
+            told = before.pop(seen.name, frozenset())
+            for event in core.secret_events(app, seen, told, change.value.asks):
+                self.outbox.put(event)
+            if change.type != "deleted" and change.value.asks:
+                before[seen.name] = change.value.asks
+
+        # One watch, so one connection, for all that a Secret can ask for; of the few others only metadata comes.
+        scope = Scope(SECRETS, names.platform_namespace(app), metadata_only=True)
+        informer = Informer(self._client, scope, _secret_state)
         return _SecretWatch(informer, asyncio.create_task(informer.run(tell), name=f"secrets of {app}"))
 
     def _on_flux(self, kind: str) -> Callable[[Change[dict[str, str]]], Awaitable[None]]:
@@ -220,6 +232,10 @@ def _seen(change: Change[Any], *, deleted: bool) -> Seen:
 
 def _deletion_asked(obj: dict[str, Any]) -> bool:
     return "deletionTimestamp" in obj["metadata"]
+
+
+def _secret_state(obj: dict[str, Any]) -> _SecretState:
+    return _SecretState(_deletion_asked(obj), core.asks_of(obj["metadata"].get("labels") or {}))
 
 
 def _flux_status(obj: dict[str, Any]) -> dict[str, str]:
