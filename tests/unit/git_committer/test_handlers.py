@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002 - a fake has the signature of its port
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from app_platform.contracts import (
     CommitPushed,
     EncryptedFile,
     EncryptionKeyReady,
+    Event,
     FluxObjectChanged,
     RegistrationDeleted,
     RepositoryDrifted,
@@ -297,3 +299,34 @@ async def test_giving_up_keeps_the_reason_that_is_shown() -> None:
     await handlers.key_ready(service.ports, [KEY])
     await handlers.gave_up(service.ports, [KEY], "the budget is spent")
     assert service.registrations.last() == ("RepositoryReady", "BudgetSpent", False)
+
+
+def told_and_registered(service: Service) -> list[tuple[str, str]]:
+    """Each commit told from now on, and the head that the registration named then."""
+    found: list[tuple[str, str]] = []
+
+    def see(event: Event) -> None:
+        if isinstance(event, CommitPushed):
+            repository = service.registrations.objects["my-app"]["status"]["repository"]
+            found.append((event.sha, repository["headSha"]))
+
+    service.ports = replace(service.ports, events=Sink(see))
+    return found
+
+
+async def test_a_commit_is_told_when_the_registration_names_it() -> None:
+    """Who sees an intent committed and reads the registration then must not take the head before for the present one."""
+    service = Service()
+    await handlers.key_ready(service.ports, [KEY])
+    found = told_and_registered(service)
+    await handlers.secrets_changed(service.ports, [SECRET])
+    assert found == [(service.repository.sha, service.repository.sha)]
+
+
+async def test_a_commit_of_one_that_was_killed_is_told_when_the_registration_names_it() -> None:
+    service = Service()
+    await handlers.key_ready(service.ports, [KEY])
+    service.repository.add(Changes({PATH: "ENC"}), "ours, and then the end")
+    found = told_and_registered(service)
+    await handlers.secrets_changed(service.ports, [SECRET])
+    assert found == [(service.repository.sha, service.repository.sha)]

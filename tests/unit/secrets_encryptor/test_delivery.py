@@ -1,5 +1,6 @@
 """How far Flux is with a secret, from what its objects say. The texts are those of kustomize-controller 1.9."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from app_platform import sops
 from app_platform.contracts import (
+    CommitPushed,
     Delivery,
     EncryptionKeyReady,
     FluxObjectChanged,
@@ -378,3 +380,36 @@ async def test_the_first_mark_says_that_it_waits(service: Service) -> None:
     await handlers.intents_changed(service.ports, [event])
     assert service.stages("database") == {Stage.WAITING}
     assert [e.name for e in service.sink.events if isinstance(e, SecretEncrypted)] == ["database"]
+
+
+async def test_a_commit_that_came_while_looking_is_not_taken_for_applied(service: Service) -> None:
+    """The head is read after the intents: one that is committed later than the head that Flux applied is not applied."""
+    service.commit("database", C1)
+    service.flux.applied(C1)
+    read = service.secrets.metadata
+
+    async def metadata(app: str) -> Sequence[IntentMetadata]:
+        service.head(C2)
+        service.secrets.annotate("database", SECRET_COMMIT=C2)
+        return await read(app)
+
+    service.secrets.metadata = metadata  # type: ignore[method-assign]  # the committer comes in between
+    await service.told()
+    assert service.stages("database") == {Stage.WAITING}
+
+
+async def test_what_became_committed_after_flux_applied_it_is_told_then(service: Service) -> None:
+    service.secrets.put("database", {"a": b"1"}, DEV)
+    intent = service.secrets.intents["database"]
+    changed = SecretIntentChanged(
+        app="my-app", name="database", uid=intent.uid, resource_version=intent.resource_version
+    )
+    await handlers.intents_changed(service.ports, [changed])
+    (sealed,) = [e for e in service.sink.events if isinstance(e, SecretEncrypted)]
+    service.head(C2)
+    service.flux.applied(C2)
+    pushed = CommitPushed(
+        app="my-app", name=C2, sha=C2, paths=(), intents=(sealed.intent,), removed=(), digest="d"
+    )
+    assert await handlers.commit_settled(service.ports, [pushed]) == Done()
+    assert service.stages("database") == {Stage.APPLIED}

@@ -181,11 +181,13 @@ async def _commit_once(ports: Ports, registration: Registration, events: Batch) 
     if decided.changes:
         message = messages.secrets_message(decided.changes, decided.told, trace_id())
         sha = await ports.forge.commit(app, head, decided.changes, message)
+    after = core.after(head, sha, decided.changes)
+    # Before it is told: who sees an intent committed must find a head that is no older than its commit.
+    if sha != registration.status.repository.head_sha:
+        await _report_head(ports, registration, after)
     if decided.intents or decided.removed:
         await ports.events.publish(_pushed(app, sha, decided))
     if decided.changes:
-        after = core.after(head, sha, decided.changes)
-        await _report_head(ports, registration, after)
         await ports.sync.fetch_now(app, len(after.tree))
         if core.overtaken(events, truth, await ports.cluster.intents(app)):
             # The encryptor compares every intent with what is there now, and tells what differs.

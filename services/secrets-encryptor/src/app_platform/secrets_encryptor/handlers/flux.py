@@ -1,6 +1,7 @@
 """What Flux reports: how far each secret is, whether somebody else committed, and whether a former key may go."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from app_platform.contracts import ConditionType, FluxObjectChanged, Registration
@@ -36,7 +37,7 @@ async def flux_changed(ports: Ports, events: Batch) -> Outcome:
     head = registration.status.repository.head_sha
     if "Kustomization" not in settled and delivery.fault_in(flux) is None and _is_as_known(flux, head):
         return Done()
-    return await _tell_and_look(ports, registration, flux)
+    return await _tell_and_look(ports, app, flux)
 
 
 def _concerns_key(registration: Registration, flux: FluxObjects) -> bool:
@@ -51,41 +52,16 @@ def _is_as_known(flux: FluxObjects, head: str) -> bool:
     return delivery.fetched_commit(flux) == head or delivery.is_fetching(flux)
 
 
-async def _tell_and_look(ports: Ports, registration: Registration, flux: FluxObjects) -> Outcome:
-    intents = await ports.intents.metadata(registration.name)
-    head = registration.status.repository.head_sha
-    if delivery.is_foreign(intents, flux, head):
-        await keys.look(ports, registration, delivery.fetched_commit(flux))
-    if not ports.patience.is_over(registration.name, waiting=_is_busy(intents)):
+async def _tell_and_look(ports: Ports, app: str, flux: FluxObjects) -> Outcome:
+    seen = await _see(ports, app, flux)
+    if seen is None:
+        return Done()
+    if delivery.is_foreign(seen.intents, flux, seen.head):
+        await keys.look(ports, seen.registration, delivery.fetched_commit(flux))
+    busy = any(core.is_pending(intent) for intent in seen.intents)
+    if not ports.patience.is_over(app, waiting=busy):
         return Retry("commits are still coming", after=_PAUSE)
-    return await tell_deliveries(ports, registration, flux, intents)
-
-
-def _is_busy(intents: Sequence[IntentMetadata]) -> bool:
-    return any(core.is_pending(intent) for intent in intents)
-
-
-async def tell_deliveries(
-    ports: Ports, registration: Registration, flux: FluxObjects, intents: Sequence[IntentMetadata]
-) -> Outcome:
-    """Write on the intents what is new.
-
-    Args:
-        ports: The cluster.
-        registration: Read after the others.
-        flux: The managed objects.
-        intents: Their metadata.
-    """
-    head = registration.status.repository.head_sha
-    marks = delivery.marks(intents, flux, head)
-    for _ in range(_TRIES):
-        overtaken = await mark_all(ports, registration.name, marks, as_seen=True)
-        if not overtaken:
-            return Done()
-        names = {mark.name for mark in overtaken}
-        intents = await ports.intents.metadata(registration.name)
-        marks = [mark for mark in delivery.marks(intents, flux, head) if mark.name in names]
-    return Retry("intents changed while their delivery was being told")
+    return await _tell(ports, seen)
 
 
 async def commits_may_be_applied(ports: Ports, app: str) -> Outcome:
@@ -94,4 +70,43 @@ async def commits_may_be_applied(ports: Ports, app: str) -> Outcome:
     registration = await ports.registrations.get(app)
     if registration is None or delivery.applied_commit(flux) != registration.status.repository.head_sha:
         return Done()
-    return await tell_deliveries(ports, registration, flux, await ports.intents.metadata(app))
+    seen = await _see(ports, app, flux)
+    return Done() if seen is None else await _tell(ports, seen)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What deliveries are decided by, read in this order: Flux's objects, the intents, the registration.
+
+    git-committer puts the head of the branch on the registration before it tells a commit. So the head that is read here is
+    no older than the commit of any intent, and when Flux has applied it, it has applied them all.
+    """
+
+    flux: FluxObjects
+    intents: Sequence[IntentMetadata]
+    registration: Registration
+
+    @property
+    def head(self) -> str:
+        """Of the branch."""
+        return self.registration.status.repository.head_sha
+
+
+async def _see(ports: Ports, app: str, flux: FluxObjects) -> _Seen | None:
+    intents = await ports.intents.metadata(app)
+    registration = await ports.registrations.get(app)
+    if registration is None or registration.deleting:
+        return None
+    return _Seen(flux, intents, registration)
+
+
+async def _tell(ports: Ports, seen: _Seen | None) -> Outcome:
+    """Write on the intents what is new."""
+    for _ in range(_TRIES):
+        if seen is None:
+            return Done()
+        marks = delivery.marks(seen.intents, seen.flux, seen.head)
+        if not await mark_all(ports, seen.registration.name, marks, as_seen=True):
+            return Done()
+        seen = await _see(ports, seen.registration.name, seen.flux)
+    return Retry("intents changed while their delivery was being told")
