@@ -17,6 +17,7 @@ from app_platform.git_committer.ports import (
     Changes,
     Credential,
     ForgeError,
+    ForgeLimited,
     ForgeUnavailable,
     Head,
     HeadMoved,
@@ -38,14 +39,14 @@ async def server(tmp_path: Path) -> AsyncIterator[GitHubServer]:
 
 
 @pytest.fixture
-def budget() -> OwnBudget:
-    return OwnBudget([Limit(80, 60)])
+def budgets() -> dict[str, OwnBudget]:
+    return {}
 
 
 @pytest.fixture
-async def forge(server: GitHubServer, budget: OwnBudget) -> AsyncIterator[GitHubForge]:
+async def forge(server: GitHubServer, budgets: dict[str, OwnBudget]) -> AsyncIterator[GitHubForge]:
     settings = with_token(server, writes_per_minute=1000, writes_per_hour=10_000)
-    async with opened(settings, budget=budget) as made:
+    async with opened(settings, budgets=budgets) as made:
         yield made
 
 
@@ -585,14 +586,15 @@ async def test_an_app_that_github_does_not_know_is_told(server: GitHubServer, tm
 
 
 async def test_a_spent_budget_gives_the_message_back_with_the_seconds_to_wait(
-    server: GitHubServer, budget: OwnBudget, forge: GitHubForge
+    server: GitHubServer, budgets: dict[str, OwnBudget], forge: GitHubForge
 ) -> None:
     head = await prepared(forge)
+    budget = budgets["writes"]
     budget.limits = [Limit(80, 60)]
     budget.ledger = budget.ledger.spend(budget.limits, 78, budget.now)
     server.requests.clear()
     error = await refusal(forge.commit(APP, head, Changes({"a": "2"}), "test"))
-    assert (type(error), error.reason) == (ForgeUnavailable, "RateLimited")
+    assert (type(error), error.reason) == (ForgeLimited, "RateLimited")
     assert 59 <= error.after <= 61
     assert server.requests == []
     budget.now += error.after
@@ -611,22 +613,42 @@ LIMITED = [
 
 @pytest.mark.parametrize("limited", LIMITED)
 async def test_githubs_limits_are_heeded_and_not_slept_through(
-    server: GitHubServer, budget: OwnBudget, forge: GitHubForge, limited: Any
+    server: GitHubServer, budgets: dict[str, OwnBudget], forge: GitHubForge, limited: Any
 ) -> None:
     status, message, headers, after = limited
     head = await prepared(forge)
     server.faults.refused = [(("POST", "git/trees"), status, message, headers)]
     error = await refusal(forge.commit(APP, head, Changes({"a": "2"}), "test"))
-    assert (type(error), error.after) == (ForgeUnavailable, after)
+    assert error.after == after
+    assert isinstance(error, ForgeLimited) == (status not in {502, 503})
     if status not in {502, 503}:
-        assert budget.closed == [after], "all replicas hold still"
+        assert budgets["points"].closed == [after], "all replicas hold still"
         server.requests.clear()
         assert (await refusal(forge.head(APP))).after > 0
         assert server.requests == [], "GitHub is left alone"
 
 
+async def test_the_points_of_a_minute_are_counted_and_reads_wait_for_the_next(
+    server: GitHubServer, budgets: dict[str, OwnBudget], forge: GitHubForge
+) -> None:
+    head = await prepared(forge)
+    points, at = budgets["points"], budgets["points"].now
+    spent = points.ledger.spent
+    await forge.head(APP)
+    assert sum(count for _, count in points.ledger.spent) == sum(count for _, count in spent) + 1
+    points.ledger = points.ledger.spend(points.limits, 900, at)
+    server.requests.clear()
+    for attempt in (forge.head(APP), forge.commit(APP, head, Changes({"a": "2"}), "test")):
+        error = await refusal(attempt)
+        assert isinstance(error, ForgeLimited)
+        assert 0 < error.after <= 61
+    assert server.requests == []
+    points.now += 61
+    await forge.commit(APP, head, Changes({"a": "2"}), "test")
+
+
 async def test_the_primary_limit_is_waited_for_before_it_refuses(
-    server: GitHubServer, budget: OwnBudget, forge: GitHubForge
+    server: GitHubServer, forge: GitHubForge
 ) -> None:
     await prepared(forge)
     server.limits.used = server.limits.requests - 1

@@ -241,11 +241,11 @@ async def test_a_short_interval_finds_commits_without_being_asked(
 async def test_what_the_stand_in_does_not_do_is_said(
     platform: Platform, api: KubeClient, repository: str
 ) -> None:
-    await apply_source(api, platform, repository, url="ssh://git@localhost/apps/x.git")
+    await apply_source(api, platform, repository, ref={"tag": "v1"})
     refused = await wait_source(
         api, repository, lambda item: ready(item).get("status") == "False", "the refusal"
     )
-    assert "http and https only" in ready(refused)["message"]
+    assert "not tag" in ready(refused)["message"]
 
 
 async def test_the_stand_in_takes_up_its_work_after_being_killed(

@@ -10,7 +10,7 @@ import structlog
 from nats.js import JetStreamContext
 
 from app_platform.contracts import EncryptedFile, SecretEncrypted, SecretIntentChanged
-from app_platform.runtime import Batch, Done, Outcome, Reject, Retry, RuntimeSettings, logs
+from app_platform.runtime import Batch, Done, Outcome, Reject, Retry, RuntimeSettings, Wait, logs
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import History, Query
 from app_platform.runtime.publish import Publisher
@@ -109,6 +109,23 @@ async def test_a_retry_comes_again_and_leaves_no_dead_letter(
         await until(lambda: len(seen.batches) == 3, "the third delivery")
         await until(lambda: settled(js), "all is settled")
     assert (seen.names, seen.gave_up) == (["one"] * 3, [])
+    assert await letters(history) == []
+
+
+async def test_waiting_for_a_limit_is_not_counted_as_a_try(
+    consuming: Consuming, publisher: Publisher, js: JetStreamContext, history: History
+) -> None:
+    async def limited(seen: Seen, batch: Batch) -> Outcome:
+        seen.take(batch)
+        if len(seen.batches) <= 5:
+            return Wait("the hour's writes are spent", after=0.05)
+        return Retry("not yet") if len(seen.batches) == 6 else Done()
+
+    async with consuming(limited, max_deliver=2) as seen:
+        await publisher.publish(changed("one"))
+        await until(lambda: len(seen.batches) == 7, "the first real try, and the second")
+        await until(lambda: settled(js), "all is settled")
+    assert seen.gave_up == []
     assert await letters(history) == []
 
 

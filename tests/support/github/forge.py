@@ -68,15 +68,13 @@ HOSTS = Path(__file__).with_name("known_hosts")
 
 @asynccontextmanager
 async def opened(
-    settings: GitHubSettings, author: Author = AUTHOR, budget: OwnBudget | None = None
+    settings: GitHubSettings, author: Author = AUTHOR, budgets: dict[str, OwnBudget] | None = None
 ) -> AsyncIterator[GitHubForge]:
-    """A forge with a budget of its own."""
+    """A forge with budgets of its own, by which limit they are for: ``writes`` and ``points``."""
+    made = {} if budgets is None else budgets
 
-    def budget_of(_: str, limits: Sequence[Limit]) -> OwnBudget:
-        if budget is None:
-            return OwnBudget(limits)
-        budget.limits = limits
-        return budget
+    def budget_of(name: str, limits: Sequence[Limit]) -> OwnBudget:
+        return made.setdefault("points" if name.endswith("/points") else "writes", OwnBudget(limits))
 
     async def never() -> None:
         return None

@@ -47,6 +47,7 @@ class Repo:
     default_branch: str = "main"
     topics: list[str] = field(default_factory=list)
     keys: list[dict[str, Any]] = field(default_factory=list)
+    ssh_base: str = "git@github.com:"
     before: dict[str, str] = field(default_factory=dict)
     """References from before their last change."""
 
@@ -64,7 +65,7 @@ class Repo:
             "disabled": self.disabled,
             "default_branch": self.default_branch,
             "topics": self.topics,
-            "ssh_url": f"git@github.com:{full}.git",
+            "ssh_url": f"{self.ssh_base}{full}.git",
             "clone_url": f"https://github.com/{full}.git",
         }
 
@@ -95,6 +96,7 @@ class GitHubServer:
         self.tokens = {TOKEN}
         self.requests: list[tuple[str, str, int]] = []
         self.url = ""
+        self.ssh_base = Repo.ssh_base
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.issued = 0
 
@@ -118,9 +120,18 @@ class GitHubServer:
         number = next(self._numbers)
         bare = Bare(self._folder / f"{number}-{name}.git")
         bare.create()
-        repo = Repo(number, ORGANIZATION, name, bare, **fields)
+        repo = Repo(number, ORGANIZATION, name, bare, ssh_base=self.ssh_base, **fields)
         self.repos.append(repo)
         return repo
+
+    def opened_by(self, public_key: str) -> dict[str, Path]:
+        """The repositories that a deploy key opens: folder by ``owner/name``."""
+        return {
+            f"{repo.owner}/{repo.name}": repo.bare.path
+            for repo in self.repos
+            for key in repo.keys
+            if " ".join(str(key["key"]).split()[:2]) == public_key
+        }
 
     def push(self, repo: Repo, files: dict[str, str | None], message: str = "by hand") -> str:
         """Somebody else commits on ``main``: content by path, or none to delete."""

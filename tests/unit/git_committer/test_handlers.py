@@ -23,13 +23,14 @@ from app_platform.git_committer import handlers
 from app_platform.git_committer.ports import (
     Changes,
     ForgeError,
+    ForgeLimited,
     ForgeUnavailable,
     Head,
     IntentState,
     Ports,
     Repair,
 )
-from app_platform.runtime import Done, Reject, Retry
+from app_platform.runtime import Done, Reject, Retry, Wait
 from support.fakes.committer import FakeCluster
 from support.fakes.events import Sink
 from support.fakes.forge import MemoryForge, MemoryRepository
@@ -220,14 +221,28 @@ class BusyForge(MemoryForge):
     """Asks to come back later."""
 
     async def commit(self, app: str, parent: Head, changes: Changes, message: str) -> str:
-        raise ForgeUnavailable("the budget is spent", reason="BudgetSpent", after=42.0)
+        raise ForgeUnavailable("the forge is being upgraded", reason="ForgeBusy", after=42.0)
+
+
+class LimitedForge(MemoryForge):
+    """Allows no more for a time."""
+
+    async def commit(self, app: str, parent: Head, changes: Changes, message: str) -> str:
+        raise ForgeLimited("the budget is spent", after=1800.0)
 
 
 async def test_a_forge_that_names_a_time_is_not_asked_before() -> None:
     service = Service(BusyForge())
     for handler, event in ((handlers.secrets_changed, SECRET), (handlers.key_ready, KEY)):
-        assert await handler(service.ports, [event]) == Retry("the budget is spent", after=42.0)
-    assert service.registrations.last() == ("RepositoryReady", "BudgetSpent", False)
+        assert await handler(service.ports, [event]) == Retry("the forge is being upgraded", after=42.0)
+    assert service.registrations.last() == ("RepositoryReady", "ForgeBusy", False)
+
+
+async def test_waiting_for_a_limit_is_not_a_try() -> None:
+    service = Service(LimitedForge())
+    for handler, event in ((handlers.secrets_changed, SECRET), (handlers.key_ready, KEY)):
+        assert await handler(service.ports, [event]) == Wait("the budget is spent", after=1800.0)
+    assert service.registrations.last() == ("RepositoryReady", "RateLimited", False)
 
 
 async def test_a_commit_whose_answer_was_lost_is_told_and_not_made_again() -> None:
@@ -297,8 +312,8 @@ async def test_a_changed_registration_is_no_drift() -> None:
 async def test_giving_up_keeps_the_reason_that_is_shown() -> None:
     service = Service(BusyForge())
     await handlers.key_ready(service.ports, [KEY])
-    await handlers.gave_up(service.ports, [KEY], "the budget is spent")
-    assert service.registrations.last() == ("RepositoryReady", "BudgetSpent", False)
+    await handlers.gave_up(service.ports, [KEY], "the forge is being upgraded")
+    assert service.registrations.last() == ("RepositoryReady", "ForgeBusy", False)
 
 
 def told_and_registered(service: Service) -> list[tuple[str, str]]:

@@ -46,9 +46,10 @@ def test_what_is_wanted() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"url": "ssh://git@h/r.git"}, "http and https only"),
-        ({"url": "ext::sh -c id"}, "http and https only"),
-        ({"url": "file:///etc"}, "http and https only"),
+        ({"url": "ssh://git@h/r.git"}, "secretRef"),
+        ({"url": "git@h:r.git"}, "http, https and ssh only"),
+        ({"url": "ext::sh -c id"}, "http, https and ssh only"),
+        ({"url": "file:///etc"}, "http, https and ssh only"),
         ({"ref": {"tag": "v1"}}, "not tag"),
     ],
 )

@@ -205,8 +205,7 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
             APP_PLATFORM_NATS_URL=site.url("nats", "nats"),
             APP_PLATFORM_HEALTH_PORT=str(site.ports[name]),
             APP_PLATFORM_REPLICA=name,
-            **(forge_env(site, name) if service.forge else {}),
-            **service.env,
+            **{**(forge_env(site, name) if service.forge else {}), **service.env},
         )
         command = (sys.executable, "-m", service.module)
         yield Child(

@@ -14,6 +14,7 @@ from app_platform.runtime.outcomes import (
     Outcome,
     Reject,
     Retry,
+    Wait,
     resync_mark,
 )
 from app_platform.runtime.publish import EventSink, PublishError
@@ -42,6 +43,7 @@ __all__ = [
     "Service",
     "SettingsError",
     "StoreError",
+    "Wait",
     "load",
     "resync_mark",
     "run",

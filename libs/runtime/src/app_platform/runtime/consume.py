@@ -43,6 +43,7 @@ from app_platform.runtime.outcomes import (
     P,
     Reject,
     Retry,
+    Wait,
 )
 from app_platform.runtime.publish import PublishError
 from app_platform.runtime.pull import Pull
@@ -238,19 +239,26 @@ class Consumer(Generic[P]):
                 await asyncio.gather(*(_settle(d.message.ack()) for d in batch))
             case Retry(reason, after):
                 await self._retry(batch, reason, after)
+            case Wait(reason, after):
+                self._inbox.waited(batch)
+                await self._give_back(batch, reason, self._backoff.delay(1, after))
             case Reject(reason):
                 await self._give_up(batch, reason)
 
     async def _retry(self, batch: Sequence[Delivery], reason: str, after: float) -> None:
-        spent = [d for d in batch if d.attempt >= self._settings.max_deliver]
-        again = [d for d in batch if d.attempt < self._settings.max_deliver]
+        tries = {d.sequence: d.attempt - self._inbox.waits_of(d) for d in batch}
+        spent = [d for d in batch if tries[d.sequence] >= self._settings.max_deliver]
+        again = [d for d in batch if tries[d.sequence] < self._settings.max_deliver]
         if spent:
             await self._give_up(spent, reason)
         if again:
-            # One delay for all, so that what failed together comes back as one batch.
-            delay = self._backoff.delay(max(d.attempt for d in again), after)
-            _LOG.warning("retry in %.1f s: %s", delay, reason)
-            await asyncio.gather(*(_settle(d.message.nak(delay=delay)) for d in again))
+            delay = self._backoff.delay(max(tries[d.sequence] for d in again), after)
+            await self._give_back(again, reason, delay)
+
+    async def _give_back(self, batch: Sequence[Delivery], reason: str, delay: float) -> None:
+        """Have messages come again, with one delay for all, so that what was together comes back as one batch."""
+        _LOG.warning("again in %.1f s: %s", delay, reason)
+        await asyncio.gather(*(_settle(d.message.nak(delay=delay)) for d in batch))
 
     async def _give_up(self, batch: Sequence[Delivery], reason: str) -> None:
         reason = dead_letters.shortened(reason)

@@ -1,14 +1,15 @@
 """Messages in hand, in one queue per handler and app, so that what waits together is handled together.
 
 Guarantees: one batch per handler and app at a time, in order of arrival; messages that made a handler fail unexpectedly
-are handled alone when they come again, so that one bad object cannot hold up the batch it happens to be in.
+are handled alone when they come again, so that one bad object cannot hold up the batch it happens to be in. How often a message
+only waited is remembered by this replica; to another one those deliveries look like tries.
 Leaves out: tasks and acknowledgement; this is plain bookkeeping without I/O.
 """
 
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 _K = TypeVar("_K")
 
@@ -24,7 +25,7 @@ class Identified(Protocol):
 
 _D = TypeVar("_D", bound=Identified)
 
-_MAX_SUSPECTS = 10_000
+_REMEMBERED = 10_000
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Inbox(Generic[_K, _D]):
     _waiting: dict[_K, deque[_D]] = field(default_factory=dict)
     _running: dict[_K, list[_D]] = field(default_factory=dict)
     _suspects: dict[int, None] = field(default_factory=dict)
+    _waits: dict[int, int] = field(default_factory=dict)
 
     def put(self, key: _K, delivery: _D) -> bool:
         """Queue a delivery; returns whether nobody is working on its key, so that a worker must be started."""
@@ -64,13 +66,23 @@ class Inbox(Generic[_K, _D]):
         """Remember that this batch failed unexpectedly."""
         for delivery in batch:
             self._suspects[delivery.sequence] = None
-        while len(self._suspects) > _MAX_SUSPECTS:
-            del self._suspects[next(iter(self._suspects))]
+        _forget_oldest(self._suspects)
+
+    def waited(self, batch: Iterable[_D]) -> None:
+        """Remember that this delivery of a batch was not a try."""
+        for delivery in batch:
+            self._waits[delivery.sequence] = self._waits.pop(delivery.sequence, 0) + 1
+        _forget_oldest(self._waits)
+
+    def waits_of(self, delivery: _D) -> int:
+        """How many deliveries of a message were not tries."""
+        return self._waits.get(delivery.sequence, 0)
 
     def clear(self, batch: Iterable[_D]) -> None:
-        """Forget suspicions: the batch was settled."""
+        """Forget what is remembered of a batch: it was settled."""
         for delivery in batch:
             self._suspects.pop(delivery.sequence, None)
+            self._waits.pop(delivery.sequence, None)
 
     def drain(self) -> list[_D]:
         """Take out everything that no worker has begun."""
@@ -86,3 +98,8 @@ class Inbox(Generic[_K, _D]):
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values())) + sum(map(len, self._running.values()))
+
+
+def _forget_oldest(remembered: dict[int, Any]) -> None:
+    while len(remembered) > _REMEMBERED:
+        del remembered[next(iter(remembered))]

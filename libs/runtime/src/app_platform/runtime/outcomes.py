@@ -33,13 +33,28 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Nothing failed: somebody's limit is spent, and it is known when it will allow this again.
+
+    It does not count towards giving up, so a limit that lasts for hours makes no dead letters.
+
+    Attributes:
+        reason: For logs.
+        after: Seconds to wait.
+    """
+
+    reason: str
+    after: float
+
+
+@dataclass(frozen=True)
 class Reject:
     """Trying again would end the same way; keep the events as dead letters."""
 
     reason: str
 
 
-Outcome = Done | Retry | Reject
+Outcome = Done | Retry | Wait | Reject
 
 Batch = Sequence[Event]
 """Events of one app that were waiting for the same handler; at least one."""

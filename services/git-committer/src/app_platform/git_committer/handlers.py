@@ -58,7 +58,7 @@ async def key_ready(ports: Ports, events: Batch) -> Outcome:
         repository, head, repairs = await _repository(ports, registration, event)
     except ForgeError as error:
         await _report_failure(ports, registration, error)
-        return Retry(str(error), after=error.after)
+        return verdicts.later(error)
     # The head is on the registration before it is told, so that its reader sees whether something newer was committed since.
     await _report_repository(ports, registration, repository, head, repairs)
     await ports.events.publish(_repository_ready(registration, repository, head, resync_mark(events)))

@@ -39,6 +39,12 @@ class ForgeUnavailable(ForgeError):  # noqa: N818 - the state of the forge, not 
     default_reason: ClassVar[str] = "ForgeUnavailable"
 
 
+class ForgeLimited(ForgeUnavailable):
+    """A limit is spent; ``after`` is when it begins anew."""
+
+    default_reason: ClassVar[str] = "RateLimited"
+
+
 class HeadMoved(ForgeUnavailable):
     """The branch has another head than the one that was read."""
 

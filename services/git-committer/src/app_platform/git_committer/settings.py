@@ -78,6 +78,9 @@ class GitHubSettings(BaseSettings):
     timeout: int = Field(default=30, gt=0, description="Seconds that one request may take.")
     writes_per_minute: int = Field(default=80, ge=1, description="Of all replicas together.")
     writes_per_hour: int = Field(default=500, ge=1, description="Of all replicas together.")
+    points_per_minute: int = Field(
+        default=900, ge=100, description="Of all replicas together; a read is one, a write five."
+    )
     known_hosts_file: Path | None = Field(
         default=None, description="Host keys for Flux; those of github.com are built in."
     )

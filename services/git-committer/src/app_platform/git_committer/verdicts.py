@@ -10,12 +10,13 @@ from typing import Final
 from app_platform.contracts import ConditionType, Verdict
 from app_platform.git_committer.ports import (
     ForgeError,
+    ForgeLimited,
     ForgeUnavailable,
     Repair,
     Repository,
     RepositoryMissing,
 )
-from app_platform.runtime import Outcome, Reject, Retry
+from app_platform.runtime import Outcome, Reject, Retry, Wait
 
 _MADE_SOON: Final = 2.0
 """Seconds after which to look whether a repository that is still being made is there."""
@@ -38,6 +39,11 @@ def outcome(error: ForgeError) -> Outcome:
     """What becomes of a batch of secrets that could not be committed."""
     if isinstance(error, RepositoryMissing):
         return Retry(str(error), after=_MADE_SOON)
-    if isinstance(error, ForgeUnavailable):
-        return Retry(str(error), after=error.after)
-    return Reject(str(error))
+    return later(error) if isinstance(error, ForgeUnavailable) else Reject(str(error))
+
+
+def later(error: ForgeError) -> Retry | Wait:
+    """What becomes of a batch for which the repository must be made or put right first."""
+    if isinstance(error, ForgeLimited):
+        return Wait(str(error), after=error.after)
+    return Retry(str(error), after=error.after)

@@ -5,7 +5,6 @@ is read again before each fetch, so that a status is never computed from what is
 """
 
 import asyncio
-import base64
 import contextlib
 import sys
 from collections.abc import Callable
@@ -24,9 +23,11 @@ from app_platform.kube import (
     Object,
     Scope,
 )
+from app_platform.local.source.credentials import Credential, credential
 from app_platform.local.source.fetch import Fetcher
 from app_platform.local.source.status import (
     RefusedError,
+    Wanted,
     failed,
     retry_delay,
     seconds,
@@ -131,26 +132,15 @@ class Controller:
     async def _next_status(self, key: Key, item: Object) -> dict[str, Any]:
         try:
             asked = wanted(item)
-            credentials = await self._credentials(key.namespace, asked.secret) if asked.secret else None
-            artifact = await self._fetcher.fetch(key.namespace, key.name, asked, credentials)
+            found = await self._credential(key.namespace, asked) if asked.secret else None
+            artifact = await self._fetcher.fetch(key.namespace, key.name, asked, found)
         except RefusedError as error:
             return failed(item, error.reason, str(error), self._now())
         return succeeded(item, artifact, self._now())
 
-    async def _credentials(self, namespace: str, name: str) -> tuple[str, str]:
-        secret = await self._client.find(SECRETS, name, namespace)
-        data = (secret or {}).get("data") or {}
-        if not {"username", "password"} <= data.keys():
-            raise RefusedError(
-                "AuthenticationFailed", f"the Secret {name} needs the keys username and password"
-            )
-        try:
-            user, password = (base64.b64decode(data[key]).decode() for key in ("username", "password"))
-        except UnicodeDecodeError as error:
-            raise RefusedError(
-                "AuthenticationFailed", f"the Secret {name} holds values that are not text"
-            ) from error
-        return user, password
+    async def _credential(self, namespace: str, asked: Wanted) -> Credential:
+        secret = await self._client.find(SECRETS, asked.secret, namespace)
+        return credential(asked.url, asked.secret, (secret or {}).get("data") or {})
 
 
 def _is_within(new: dict[str, Any], old: dict[str, Any]) -> bool:

@@ -1,18 +1,20 @@
 """Fetches a branch with `git` and packs its newest commit as an artifact.
 
 A bare repository per GitRepository keeps what has been fetched; artifacts lie in a folder beside it, the last two of
-each. Credentials reach git through its environment: never a command line, never a file.
+each. A password reaches git through its environment; an SSH key through a file that only its owner may read, for as long as the
+fetch takes, as OpenSSH takes it in no other way.
 """
 
 import asyncio
-import base64
 import contextlib
 import hashlib
 import os
 import shutil
+import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
+from app_platform.local.source.credentials import Credential
 from app_platform.local.source.status import Artifact, RefusedError, Wanted
 
 _FETCH_SECONDS = 60.0
@@ -20,7 +22,13 @@ _KEPT = 2
 # What Flux leaves out of artifacts by default and could matter here: not manifests, though some look like it.
 _LEFT_OUT = (".gitignore", ".gitmodules", ".gitattributes", ".github", ".sops.yaml", ".flux.yaml")
 
-_NOT_LET_IN = ("terminal prompts disabled", "Authentication failed", "error: 403")
+_NOT_LET_IN = (
+    "terminal prompts disabled",
+    "Authentication failed",
+    "error: 403",
+    "Permission denied (publickey)",
+)
+_UNKNOWN_HOST = "Host key verification failed"
 
 
 class Fetcher:
@@ -37,7 +45,7 @@ class Fetcher:
         self._base_url = base_url
 
     async def fetch(
-        self, namespace: str, name: str, wanted: Wanted, credentials: tuple[str, str] | None
+        self, namespace: str, name: str, wanted: Wanted, credential: Credential | None
     ) -> Artifact:
         """Fetch the branch and make its artifact, unless that is there already.
 
@@ -45,24 +53,19 @@ class Fetcher:
             namespace: of the GitRepository.
             name: of the GitRepository.
             wanted: the URL and branch.
-            credentials: user name and password, if any.
+            credential: by which the server lets in, if it asks for one.
 
         Raises:
             RefusedError: git could not fetch; the message is what git said.
         """
         repository = self._repositories / namespace / f"{name}.git"
-        env = _environment(credentials)
-        if not (repository / "HEAD").is_file():
-            repository.parent.mkdir(parents=True, exist_ok=True)
-            await _git(env, "init", "--quiet", "--bare", "--template=", str(repository))
-        source = f"+refs/heads/{wanted.branch}:refs/heads/fetched"
-        here = ("--git-dir", str(repository))
-        await _git(env, *here, "fetch", "--quiet", "--no-tags", "--depth=1", wanted.url, source)
-        commit = (await _git(env, *here, "rev-parse", "refs/heads/fetched")).decode().strip()
+        with tempfile.TemporaryDirectory() as folder:
+            env = _ENVIRONMENT | (credential.environment(Path(folder)) if credential else {})
+            commit = await _newest(env, repository, wanted)
         path = Path("gitrepository") / namespace / name / f"{commit}.tar.gz"
         target = self.artifacts / path
         if not target.is_file():
-            await self._pack(env, repository, commit, target)
+            await self._pack(repository, commit, target)
         content = target.read_bytes()
         return Artifact(
             path=str(path),
@@ -77,12 +80,12 @@ class Fetcher:
         shutil.rmtree(self._repositories / namespace / f"{name}.git", ignore_errors=True)
         shutil.rmtree(self.artifacts / "gitrepository" / namespace / name, ignore_errors=True)
 
-    async def _pack(self, env: dict[str, str], repository: Path, commit: str, target: Path) -> None:
+    async def _pack(self, repository: Path, commit: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
         excluded = [f":(exclude,top){name}" for name in _LEFT_OUT]
         await _git(
-            env,
+            _ENVIRONMENT,
             "--git-dir",
             str(repository),
             "archive",
@@ -99,19 +102,25 @@ class Fetcher:
             old.unlink(missing_ok=True)
 
 
-def _environment(credentials: tuple[str, str] | None) -> dict[str, str]:
-    env = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": "http:https",
-    }
-    if credentials is None:
-        return env
-    encoded = base64.b64encode(":".join(credentials).encode()).decode()
-    header = {"GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": f"Authorization: Basic {encoded}"}
-    return env | {"GIT_CONFIG_COUNT": "1"} | header
+_ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "LC_ALL": "C",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ALLOW_PROTOCOL": "http:https:ssh",
+}
+
+
+async def _newest(env: dict[str, str], repository: Path, wanted: Wanted) -> str:
+    """Fetch the branch; returns its commit."""
+    if not (repository / "HEAD").is_file():
+        repository.parent.mkdir(parents=True, exist_ok=True)
+        await _git(env, "init", "--quiet", "--bare", "--template=", str(repository))
+    source = f"+refs/heads/{wanted.branch}:refs/heads/fetched"
+    here = ("--git-dir", str(repository))
+    await _git(env, *here, "fetch", "--quiet", "--no-tags", "--depth=1", wanted.url, source)
+    return (await _git(env, *here, "rev-parse", "refs/heads/fetched")).decode().strip()
 
 
 async def _git(env: dict[str, str], *arguments: str) -> bytes:
@@ -129,8 +138,18 @@ async def _git(env: dict[str, str], *arguments: str) -> bytes:
                 process.kill()
             await process.wait()
     if process.returncode:
-        said = errors.decode(errors="replace").strip() or f"git ended with {process.returncode}"
-        if any(sign in said for sign in _NOT_LET_IN):
-            said = f"the server does not accept the credential: check the Secret that spec.secretRef names ({said})"
-        raise RefusedError("GitOperationFailed", said)
+        raise RefusedError(
+            "GitOperationFailed", _told(errors.decode(errors="replace").strip(), process.returncode)
+        )
     return output
+
+
+def _told(said: str, status: int) -> str:
+    """What git said, with what to do where that is known."""
+    if _UNKNOWN_HOST in said:
+        return f"the server's host key is not in known_hosts of the Secret that spec.secretRef names ({said})"
+    if any(sign in said for sign in _NOT_LET_IN):
+        return (
+            f"the server does not accept the credential: check the Secret that spec.secretRef names ({said})"
+        )
+    return said or f"git ended with {status}"

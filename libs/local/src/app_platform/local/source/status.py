@@ -50,10 +50,12 @@ def wanted(item: Mapping[str, Any]) -> Wanted:
     """
     spec = item["spec"]
     reference = spec.get("ref") or {}
-    if not spec["url"].startswith(("http://", "https://")):
+    if not spec["url"].startswith(("http://", "https://", "ssh://")):
         raise RefusedError(
-            "URLInvalid", "the local platform fetches over http and https only: change spec.url"
+            "URLInvalid", "the local platform fetches over http, https and ssh only: change spec.url"
         )
+    if spec["url"].startswith("ssh://") and "secretRef" not in spec:
+        raise RefusedError("AuthenticationFailed", "ssh needs a key: name its Secret in spec.secretRef")
     if others := reference.keys() - {"branch"}:
         raise RefusedError(
             "Unsupported", f"the local platform knows spec.ref.branch only, not {', '.join(others)}"

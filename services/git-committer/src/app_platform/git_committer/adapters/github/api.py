@@ -3,11 +3,11 @@
 PyGithub gives connections, authentication (also as an App, whose tokens it renews) and JSON. It is synchronous, so each request
 runs in a thread. Its own retries and pauses are switched off: they would sleep with a message in hand.
 
-Guarantees: a write is paid for out of a budget that all replicas share before it is sent. When it is spent, or when GitHub
-names a time, ``ForgeUnavailable`` with the seconds is raised, and all replicas hold still until then. What is read again is asked
+Guarantees: a request is paid for, out of budgets that all replicas share, before it is sent. When one is spent, or when GitHub
+names a time, ``ForgeLimited`` with the seconds is raised, and all replicas hold still until then. What is read again is asked
 for conditionally, and an answer of "not modified" does not count against GitHub's limit. A request that may be repeated without
 harm is repeated once when the connection broke. No error or log line holds a credential or a body.
-Leaves out: GitHub's limit on reads of one minute (900 points); at 16 requests at a time it is not reached.
+Leaves out: a budget of the primary limit (5,000 requests an hour and more): each answer says what is left of it.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from github import Auth, Github, GithubException
 from opentelemetry import metrics
 
 from app_platform.git_committer.adapters.github import errors
-from app_platform.git_committer.ports import ForgeError, ForgeUnavailable
+from app_platform.git_committer.ports import ForgeError, ForgeLimited, ForgeUnavailable
 from app_platform.runtime.budget import Budget
 
 VERSION: Final = "2022-11-28"
@@ -46,7 +46,23 @@ _TO_BE_READ: Final = {
 }
 """Statuses that mean something else at each endpoint; all other errors are raised here."""
 
+_POINTS_OF_A_WRITE: Final = 5
+"""A read is one point (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api, "Calculating points")."""
+
 Login = Callable[[], Auth.Auth]
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """What GitHub's secondary limits allow.
+
+    Attributes:
+        writes: Requests that make content.
+        points: All requests, weighed. Closed for all while GitHub wants to be left alone.
+    """
+
+    writes: Budget
+    points: Budget
 
 
 @dataclass(frozen=True)
@@ -77,16 +93,16 @@ class GitHubApi:
     Args:
         url: Of the API.
         login: Makes a new authentication; called again when GitHub refuses the one before.
-        budget: For writes.
+        budgets: For what is sent.
         seconds: That one request may take.
         pool: Where requests run.
     """
 
     def __init__(
-        self, url: str, login: Login, budget: Budget, seconds: int, pool: ThreadPoolExecutor
+        self, url: str, login: Login, budgets: Budgets, seconds: int, pool: ThreadPoolExecutor
     ) -> None:
         self._url, self._login, self._seconds = url, login, seconds
-        self._budget = budget
+        self._budgets = budgets
         self._pool = pool
         self._remembered: OrderedDict[str, tuple[str, Any]] = OrderedDict()
         self._renewing = Lock()
@@ -120,9 +136,13 @@ class GitHubApi:
         """Take so many writes out of the budget.
 
         Raises:
-            ForgeUnavailable: It does not hold as many.
+            ForgeLimited: It does not hold as many.
         """
-        await self._wait_turn(writes)
+        # Points first: those of a write that is then refused are lost, and there are more of them.
+        await self._pay_points(writes * _POINTS_OF_A_WRITE)
+        wait = await self._budgets.writes.take(writes)
+        if wait:
+            raise errors.limited("the budget of writes to GitHub is spent", wait)
 
     async def send(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Write; it must have been paid for."""
@@ -149,7 +169,7 @@ class GitHubApi:
         repeatable: bool = True,
     ) -> tuple[int, Mapping[str, Any], Any]:
         if verb == "GET":
-            await self._wait_turn(0)
+            await self._pay_points(1)
         request = partial(self._in_thread, verb, path, headers, body)
         try:
             status, found, data = await self._run(request)
@@ -185,23 +205,24 @@ class GitHubApi:
             # Their texts name addresses, and may name more; the kind of error is enough.
             raise ForgeUnavailable(f"GitHub does not answer: {type(error).__name__}") from None
 
-    async def _wait_turn(self, writes: int) -> None:
-        wait = await self._budget.take(writes)
+    async def _pay_points(self, points: int) -> None:
+        wait = await self._budgets.points.take(points)
         if wait:
-            what = "the budget of writes to GitHub is spent" if writes else "GitHub asked to be left alone"
-            raise errors.limited(what, wait)
+            raise errors.limited(
+                "GitHub asked to be left alone, or a minute's requests to it are spent", wait
+            )
 
     async def _heed(self, status: int, headers: Mapping[str, Any], data: object) -> None:
         """Hold still when GitHub says so, in all replicas; raise what no caller can make sense of."""
         _measure(headers)
         until = errors.spent_until(headers)
         if until is not None:
-            await self._budget.close(max(1.0, until - time.time()))
+            await self._budgets.points.close(max(1.0, until - time.time()))
         if status < HTTPStatus.BAD_REQUEST or status in _TO_BE_READ:
             return
         error = errors.of(status, headers, data, time.time())
-        if error.reason == errors.RATE_LIMITED and until is None:
-            await self._budget.close(error.after)
+        if isinstance(error, ForgeLimited) and until is None:
+            await self._budgets.points.close(error.after)
         raise error
 
     def _connect(self) -> Github:
@@ -243,11 +264,11 @@ def _decoded(text: object) -> Any:  # noqa: ANN401 - JSON
 
 
 @asynccontextmanager
-async def github_api(url: str, login: Login, budget: Budget, seconds: int) -> AsyncIterator[GitHubApi]:
+async def github_api(url: str, login: Login, budgets: Budgets, seconds: int) -> AsyncIterator[GitHubApi]:
     """An API whose threads end with the context."""
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="github")
     try:
-        yield GitHubApi(url, login, budget, seconds, pool)
+        yield GitHubApi(url, login, budgets, seconds, pool)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from app_platform.git_committer.ports import ForgeError, ForgeUnavailable, RepositoryMissing
+from app_platform.git_committer.ports import ForgeError, ForgeLimited, ForgeUnavailable, RepositoryMissing
 
-RATE_LIMITED: Final = "RateLimited"
 _MAX_TEXT: Final = 300
 _WITHOUT_A_TIME: Final = 60.0
 """Seconds to wait at least when a secondary limit names no time, as GitHub asks."""
@@ -39,9 +38,9 @@ def of(status: int, headers: Mapping[str, Any], body: object, now: float) -> For
     return _BY_STATUS.get(status, ForgeError)(text)
 
 
-def limited(text: str, after: float) -> ForgeUnavailable:
+def limited(text: str, after: float) -> ForgeLimited:
     """A limit of GitHub's is spent."""
-    return ForgeUnavailable(f"{text}; trying again in {after:.0f} s", reason=RATE_LIMITED, after=after)
+    return ForgeLimited(f"{text}; trying again in {after:.0f} s", after=after)
 
 
 def seconds_to_wait(status: int, headers: Mapping[str, Any], message: str, now: float) -> float | None:

@@ -14,7 +14,7 @@ from app_platform.contracts import names
 from app_platform.git_committer.adapters.git import Author
 from app_platform.git_committer.adapters.github import login, states
 from app_platform.git_committer.adapters.github.access import Access
-from app_platform.git_committer.adapters.github.api import GitHubApi, github_api
+from app_platform.git_committer.adapters.github.api import Budgets, GitHubApi, github_api
 from app_platform.git_committer.adapters.github.commits import Committer
 from app_platform.git_committer.adapters.github.reading import Reader
 from app_platform.git_committer.adapters.github.states import Mend, State
@@ -137,8 +137,14 @@ async def github_forge(
     settings: GitHubSettings, keys: login.Keys, author: Author, runtime: Runtime
 ) -> AsyncIterator[GitHubForge]:
     """A forge whose threads end with the context."""
-    limits = [Limit(settings.writes_per_minute, _MINUTE), Limit(settings.writes_per_hour, _HOUR)]
-    budget = runtime.budget(login.budget_name(settings), limits)
-    async with github_api(settings.api_url, login.login(settings, keys), budget, settings.timeout) as api:
+    budgets = _budgets(settings, runtime)
+    async with github_api(settings.api_url, login.login(settings, keys), budgets, settings.timeout) as api:
         access = login.access(settings, keys, api)
         yield GitHubForge(api, settings.organization, access, author)
+
+
+def _budgets(settings: GitHubSettings, runtime: Runtime) -> Budgets:
+    credential = login.budget_name(settings)
+    writes = [Limit(settings.writes_per_minute, _MINUTE), Limit(settings.writes_per_hour, _HOUR)]
+    points = [Limit(settings.points_per_minute, _MINUTE)]
+    return Budgets(runtime.budget(credential, writes), runtime.budget(f"{credential}/points", points))
