@@ -70,6 +70,16 @@ def test_filters_select_by_app_kind_and_name(event: Event, app: str, name: str) 
     assert matches(subjects.event_filter(name=name), subject) == (name == event.name)
 
 
+@given(EVENTS, APP_NAMES)
+def test_dead_letters_are_selected_by_service_and_app(event: Event, app: str) -> None:
+    subject = subjects.dead_subject("git-committer", event)
+    assert matches(subjects.dead_filter(), subject)
+    assert matches(subjects.dead_filter("git-committer", event.app), subject)
+    assert not matches(subjects.dead_filter("watcher"), subject)
+    assert matches(subjects.dead_filter(app=app), subject) == (app == event.app)
+    assert matches(subjects.dead_filter("watcher"), subjects.dead_unreadable_subject("watcher"))
+
+
 @pytest.mark.parametrize("filter_", [{"app": "*"}, {"name": ">"}])
 def test_a_filter_takes_names_only(filter_: dict[str, str]) -> None:
     with pytest.raises(SubjectError):

@@ -14,6 +14,7 @@ import typer
 from app_platform.contracts.subjects import SubjectError
 from app_platform.runtime import RuntimeSettings, SettingsError, load
 from app_platform.runtime.connection import connected
+from app_platform.runtime.consumers import UnreachableError
 from app_platform.runtime.history import GoneError, History
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def run(command: Callable[[History], Awaitable[T]]) -> T:
         return asyncio.run(opened())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except (SettingsError, GoneError, SubjectError) as error:
+    except (SettingsError, GoneError, SubjectError, UnreachableError) as error:
         _fail(str(error))
     except Exception as error:
         if type(error).__module__.split(".")[0] != "nats" and not isinstance(error, OSError):

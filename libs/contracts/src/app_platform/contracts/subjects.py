@@ -90,6 +90,12 @@ def replays_to(service: str) -> str:
     return f"{REPLAY}.{service}.>"
 
 
+def dead_filter(service: str | None = None, app: str | None = None) -> str:
+    """The filter for dead letters of a service and an app; ``None`` stands for any."""
+    tokens = [DEAD, service or "*", *([escape(app)] if app else []), ">"]
+    return ".".join(tokens)
+
+
 def event_filter(app: str | None = None, kind: str | None = None, name: str | None = None) -> str:
     """The filter for events of an app, kind and name; ``None`` stands for any."""
     tokens = (escape(app) if app else "*", kind or "*", escape(name) if name else "*", "*")

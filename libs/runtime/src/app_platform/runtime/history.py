@@ -23,6 +23,7 @@ from opentelemetry.context import Context
 from app_platform.contracts import Envelope, Event, UnreadableEventError, decode, subjects
 from app_platform.contracts.cloudevents import dataref_of
 from app_platform.runtime import event_data, streams
+from app_platform.runtime.consumers import ConsumerState, UnreachableError, consumer_states
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.publish import Publisher
 from app_platform.runtime.settings import RuntimeSettings
@@ -75,6 +76,7 @@ class History:
     """
 
     def __init__(self, nc: Client, settings: RuntimeSettings) -> None:
+        self._nc = nc
         self._js: JetStreamContext = nc.jetstream()
         self._publisher = Publisher(self._js, "cli", settings)
 
@@ -104,11 +106,21 @@ class History:
     async def dead_letters(
         self, service: str | None = None, app: str | None = None
     ) -> AsyncIterator[tuple[int, DeadLetter]]:
-        """Dead letters with their position in DEAD_LETTERS, oldest first."""
-        async for message in self._read(streams.DEAD_LETTERS, f"{subjects.DEAD}.>", None, follow=False):
-            letter = DeadLetter.from_json(message.data)
-            if (service in {None, letter.service}) and (app in {None, letter.app}):
-                yield message.metadata.sequence.stream, letter
+        """Dead letters with their position in DEAD_LETTERS, oldest first.
+
+        Raises:
+            UnreachableError: They cannot be read.
+        """
+        subject = subjects.dead_filter(service, app)
+        try:
+            async for message in self._read(streams.DEAD_LETTERS, subject, None, follow=False):
+                yield message.metadata.sequence.stream, DeadLetter.from_json(message.data)
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise UnreachableError(f"NATS does not tell its dead letters: {type(error).__name__}") from error
+
+    async def consumers(self) -> list[ConsumerState]:
+        """How far each service is; see ``consumer_states``."""
+        return await consumer_states(self._nc)
 
     async def dead_letter(self, position: int) -> DeadLetter:
         """One dead letter.

@@ -1,0 +1,168 @@
+"""What was seen, as the checks use it. Pure.
+
+Guarantees: what could not be read is not mistaken for what is not there. Asking for it raises ``UnreadableError``, from which
+the one that runs the checks makes the finding ``unknown``; asking for what presupposes something that is missing raises
+``NotApplicableError``, which becomes ``skipped``. So a check reads as if everything could always be seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeAlias, TypeVar
+
+from app_platform.contracts import Registration, names
+from app_platform.diagnosis.ports import UnreadableError
+from app_platform.kube import Action, Object
+from app_platform.runtime.consumers import ConsumerState
+from app_platform.runtime.dead_letters import DeadLetter
+
+T = TypeVar("T")
+Fact: TypeAlias = T | UnreadableError
+"""What was read, or why it could not be."""
+
+NOT_ASKED: Final = UnreadableError("it was not looked at")
+
+
+class NotApplicableError(Exception):
+    """A check means nothing here; the text says because of what."""
+
+
+def known(fact: Fact[T]) -> T:
+    """What was read.
+
+    Raises:
+        UnreadableError: It could not be.
+    """
+    if isinstance(fact, UnreadableError):
+        raise fact
+    return fact
+
+
+@dataclass(frozen=True)
+class PlatformFacts:
+    """What is known of the platform.
+
+    Attributes:
+        all_registrations: Every one that can be read; the names of those that cannot are in ``unreadable``.
+        all_consumers: Of the services.
+        all_letters: Dead letters, oldest first.
+        all_leases: Of the watchers.
+    """
+
+    now: datetime
+    all_registrations: Fact[Sequence[Registration]] = NOT_ASKED
+    all_consumers: Fact[Sequence[ConsumerState]] = NOT_ASKED
+    all_letters: Fact[Sequence[DeadLetter]] = NOT_ASKED
+    all_leases: Fact[Sequence[Object]] = NOT_ASKED
+
+    @property
+    def consumers(self) -> Mapping[str, ConsumerState]:
+        """By the name of the service."""
+        return {state.name: state for state in known(self.all_consumers)}
+
+    @property
+    def letters(self) -> Sequence[DeadLetter]:
+        """What was given up."""
+        return known(self.all_letters)
+
+
+@dataclass(frozen=True)
+class AppFacts(PlatformFacts):
+    """What is known of one app.
+
+    Attributes:
+        name: Of the app.
+        maybe_registration: ``None`` when there is none.
+        all_namespaces: Those with the app's label or name, by name.
+        all_secrets: Metadata of the Secrets in the platform namespace, by name.
+        all_sources: GitRepositories there, by name.
+        all_kustomizations: Likewise.
+        rights: Whether the user or groups in question may do something.
+    """
+
+    name: str = ""
+    maybe_registration: Fact[Registration | None] = NOT_ASKED
+    all_namespaces: Fact[Mapping[str, Object]] = NOT_ASKED
+    all_secrets: Fact[Mapping[str, Object]] = NOT_ASKED
+    all_sources: Fact[Mapping[str, Object]] = NOT_ASKED
+    all_kustomizations: Fact[Mapping[str, Object]] = NOT_ASKED
+    rights: Fact[Mapping[Action, bool]] = field(default=NOT_ASKED)
+
+    @property
+    def home(self) -> str:
+        """The platform namespace."""
+        return names.platform_namespace(self.name)
+
+    @property
+    def registration(self) -> Registration:
+        """The registration.
+
+        Raises:
+            NotApplicableError: There is none.
+        """
+        found = known(self.maybe_registration)
+        if found is None:
+            raise NotApplicableError(f"there is no app {self.name!r}")
+        return found
+
+    @property
+    def namespaces(self) -> Mapping[str, Object]:
+        """Metadata of namespaces by name."""
+        return known(self.all_namespaces)
+
+    @property
+    def secrets(self) -> Mapping[str, Object]:
+        """Metadata of all Secrets in the platform namespace by name."""
+        return known(self.all_secrets)
+
+    @property
+    def intents(self) -> Mapping[str, Object]:
+        """Those that are secret intents."""
+        return _with_label(self.secrets, names.SECRET_INTENT_LABEL)
+
+    @property
+    def clients(self) -> Mapping[str, Object]:
+        """Those that are OIDC clients."""
+        return _with_label(self.secrets, names.OIDC_CLIENT_LABEL)
+
+    @property
+    def sources(self) -> Mapping[str, Object]:
+        """GitRepositories by name."""
+        return known(self.all_sources)
+
+    @property
+    def kustomizations(self) -> Mapping[str, Object]:
+        """Kustomizations by name."""
+        return known(self.all_kustomizations)
+
+
+def labels(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    """Of an object."""
+    return obj["metadata"].get("labels") or {}
+
+
+def annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    """Of an object."""
+    return obj["metadata"].get("annotations") or {}
+
+
+def since(obj: Mapping[str, Any], annotation: str) -> datetime | None:
+    """When whoever wrote an annotation last wrote on the object, from its managed fields; ``None`` if they do not tell.
+
+    Their form is ``metav1.ManagedFieldsEntry`` with ``fieldsV1`` (sigs.k8s.io/structured-merge-diff, ``f:<field>`` keys).
+    """
+    for entry in obj["metadata"].get("managedFields") or ():
+        fields = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+        if f"f:{annotation}" in (fields.get("f:annotations") or {}) and entry.get("time"):
+            return datetime.fromisoformat(entry["time"])
+    return None
+
+
+def made(obj: Mapping[str, Any]) -> datetime | None:
+    """When an object was made."""
+    text = obj["metadata"].get("creationTimestamp")
+    return datetime.fromisoformat(text) if text else None
+
+
+def _with_label(objects: Mapping[str, Object], label: str) -> dict[str, Object]:
+    return {name: obj for name, obj in objects.items() if label in labels(obj)}
