@@ -554,7 +554,7 @@ async def test_what_has_waited_long_is_a_problem() -> None:
 
 async def test_the_time_of_waiting_is_that_of_the_annotation_not_of_the_object() -> None:
     world, pending = healthy(), intent(secret_status="Pending")
-    fields = {"f:metadata": {"f:annotations": {f"f:{names.SECRET_STATUS}": {}}}}
+    fields: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{names.SECRET_STATUS}": {}}}}
     pending["metadata"]["managedFields"] = [
         {"manager": "x", "time": (NOW - timedelta(days=1)).isoformat(), "fieldsV1": {"f:data": {}}},
         {"manager": "y", "time": (NOW + timedelta(seconds=3590)).isoformat(), "fieldsV1": fields},

@@ -73,7 +73,7 @@ class AppFacts(PlatformFacts):
     Attributes:
         name: Of the app.
         maybe_registration: ``None`` when there is none.
-        all_namespaces: Those with the app's label or name, by name.
+        all_namespaces: The platform namespace and those of the spec, each by name.
         all_secrets: Metadata of the Secrets in the platform namespace, by name.
         all_sources: GitRepositories there, by name.
         all_kustomizations: Likewise.
@@ -82,7 +82,7 @@ class AppFacts(PlatformFacts):
 
     name: str = ""
     maybe_registration: Fact[Registration | None] = NOT_ASKED
-    all_namespaces: Fact[Mapping[str, Object]] = NOT_ASKED
+    all_namespaces: Mapping[str, Fact[Object | None]] = field(default_factory=dict)
     all_secrets: Fact[Mapping[str, Object]] = NOT_ASKED
     all_sources: Fact[Mapping[str, Object]] = NOT_ASKED
     all_kustomizations: Fact[Mapping[str, Object]] = NOT_ASKED
@@ -105,10 +105,9 @@ class AppFacts(PlatformFacts):
             raise NotApplicableError(f"there is no app {self.name!r}")
         return found
 
-    @property
-    def namespaces(self) -> Mapping[str, Object]:
-        """Metadata of namespaces by name."""
-        return known(self.all_namespaces)
+    def namespace(self, name: str) -> Object | None:
+        """One of the app's namespaces; ``None`` when it is not there."""
+        return known(self.all_namespaces.get(name, NOT_ASKED))
 
     @property
     def secrets(self) -> Mapping[str, Object]:

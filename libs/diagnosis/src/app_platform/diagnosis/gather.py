@@ -52,7 +52,7 @@ async def app_facts(target: OfApp, reader: Reader, now: datetime) -> AppFacts:
     app, home = target.app, names.platform_namespace(target.app)
     registration = await fact(_registration(reader, app))
     async with asyncio.TaskGroup() as group:
-        namespaces = group.create_task(fact(_namespaces(reader, app, registration)))
+        namespaces = group.create_task(_namespaces(reader, app, registration))
         secrets = group.create_task(fact(_by_name(reader, SECRETS, home)))
         sources = group.create_task(fact(_by_name(reader, GIT_REPOSITORIES, home)))
         kustomizations = group.create_task(fact(_by_name(reader, KUSTOMIZATIONS, home)))
@@ -102,11 +102,11 @@ def _parsed(obj: Object) -> Registration:
 
 async def _namespaces(
     reader: Reader, app: str, registration: Fact[Registration | None]
-) -> Mapping[str, Object]:
+) -> Mapping[str, Fact[Object | None]]:
     spaces = registration.spec.namespaces if isinstance(registration, Registration) else ()
-    wanted = [names.platform_namespace(app), *spaces]
-    found = await asyncio.gather(*(reader.cluster.find(NAMESPACES, name) for name in wanted))
-    return {obj["metadata"]["name"]: obj for obj in found if obj is not None}
+    wanted = (names.platform_namespace(app), *spaces)
+    found = await asyncio.gather(*(fact(reader.cluster.find(NAMESPACES, name)) for name in wanted))
+    return dict(zip(wanted, found, strict=True))
 
 
 async def _by_name(reader: Reader, resource: Resource, namespace: str) -> Mapping[str, Object]:

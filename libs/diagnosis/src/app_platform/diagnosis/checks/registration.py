@@ -98,7 +98,7 @@ def app_namespaces(facts: AppFacts) -> Iterator[Said]:
 
 def _namespace(facts: AppFacts, name: str, role: str) -> Said:
     about = Reference("Namespace", name)
-    found = facts.namespaces.get(name)
+    found = facts.namespace(name)
     if found is None:
         return problem(
             f"namespace {name} does not exist",
