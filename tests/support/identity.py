@@ -11,19 +11,17 @@ from html import unescape
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import yaml
 from argon2 import PasswordHasher
+from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
 with warnings.catch_warnings():
-    # Authlib wants the successor of httpx, passlib the module `crypt`: both work, and neither is ours to change.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from authlib.deprecate import AuthlibDeprecationWarning
-
-    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
-    from authlib.integrations.httpx_client import OAuth2Client
+    warnings.simplefilter(
+        "ignore", DeprecationWarning
+    )  # passlib uses the module `crypt`, for other digests than ours
     from passlib.hash import pbkdf2_sha512
 
 SECRET = "canary-client-secret~0123456789"
@@ -93,10 +91,10 @@ class Relying:
     scope: str = SCOPE
     auth_method: str = "client_secret_basic"
     verifier: str | None = "v" * 64
-    transport: httpx.BaseTransport | None = None
+    transport: httpx2.BaseTransport | None = None
 
     def __post_init__(self) -> None:
-        with httpx.Client(transport=self.transport) as http:
+        with httpx2.Client(transport=self.transport) as http:
             self.metadata = http.get(f"{self.issuer}/.well-known/openid-configuration").json()
         self.oauth = OAuth2Client(
             self.client_id,
@@ -136,7 +134,7 @@ class Relying:
 
     def claims(self, id_token: str) -> dict[str, Any]:
         """The claims of an ID token after checking its signature with the provider's published keys."""
-        with httpx.Client(transport=self.transport) as http:
+        with httpx2.Client(transport=self.transport) as http:
             keys = KeySet.import_key_set(http.get(self.metadata["jwks_uri"]).json())
         token = jwt.decode(id_token, keys, algorithms=["RS256"])
         jwt.JWTClaimsRegistry(
@@ -154,36 +152,36 @@ class Relying:
 class Browser:
     """A browser without scripts: follows redirects within the provider and sends the forms of its pages."""
 
-    def __init__(self, issuer: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, issuer: str, transport: httpx2.BaseTransport | None = None) -> None:
         self.issuer = issuer
-        self.http = httpx.Client(transport=transport, base_url=issuer)
+        self.http = httpx2.Client(transport=transport, base_url=issuer)
 
-    def open(self, url: str) -> httpx.Response:
+    def open(self, url: str) -> httpx2.Response:
         """The page or the redirect away from the provider that a URL leads to."""
         return self._follow(self.http.get(url))
 
-    def send(self, page: httpx.Response, **fields: str) -> httpx.Response:
+    def send(self, page: httpx2.Response, **fields: str) -> httpx2.Response:
         """Fill in the form of a page and send it."""
         action = unescape(_first(r'<form method="post" action="([^"]+)"', page.text))
         hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
         data = {name: unescape(value) for name, value in hidden} | fields
         return self._follow(self.http.post(action, data=data))
 
-    def sign_in(self, url: str, username: str = "ada", password: str = PASSWORD) -> httpx.Response:
+    def sign_in(self, url: str, username: str = "ada", password: str = PASSWORD) -> httpx2.Response:
         """Open a URL that asks for sign-in, and sign in."""
         return self.send(self.open(url), username=username, password=password)
 
-    def _follow(self, response: httpx.Response) -> httpx.Response:
+    def _follow(self, response: httpx2.Response) -> httpx2.Response:
         while response.has_redirect_location and not self._leaves(response):
             response = self.http.get(response.headers["location"])
         return response
 
-    def _leaves(self, response: httpx.Response) -> bool:
+    def _leaves(self, response: httpx2.Response) -> bool:
         location: str = response.headers["location"]
         return not location.startswith(("/", f"{self.issuer}/"))
 
 
-def location(response: httpx.Response) -> str:
+def location(response: httpx2.Response) -> str:
     """Where a response redirects to; fails if it does not."""
     assert response.has_redirect_location, f"{response.status_code}: {response.text}"
     target: str = response.headers["location"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from authlib.integrations.base_client import OAuthError
 
@@ -27,7 +27,7 @@ from support.identity import (
 
 ISSUER = "http://127.0.0.1"
 
-Start = Callable[..., httpx.WSGITransport]
+Start = Callable[..., httpx2.WSGITransport]
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +44,15 @@ def start(tmp_path: Path, keys: Path) -> Start:
     (tmp_path / "users.yml").write_text(users_file())
     shutil.copytree(keys, tmp_path / "state")
 
-    def serve(*clients: dict[str, Any]) -> httpx.WSGITransport:
+    def serve(*clients: dict[str, Any]) -> httpx2.WSGITransport:
         (tmp_path / "clients.yml").write_text(clients_file(*clients))
         files = Files(tmp_path / "clients.yml", tmp_path / "users.yml", tmp_path / "state")
-        return httpx.WSGITransport(app=create_application(files, ISSUER))
+        return httpx2.WSGITransport(app=create_application(files, ISSUER))
 
     return serve
 
 
-def both(transport: httpx.WSGITransport, **relying: Any) -> tuple[Browser, Relying]:
+def both(transport: httpx2.WSGITransport, **relying: Any) -> tuple[Browser, Relying]:
     return Browser(ISSUER, transport), Relying(ISSUER, transport=transport, **relying)
 
 
@@ -168,7 +168,7 @@ def test_what_the_client_does_wrong_it_is_told(
     usual: tuple[Browser, Relying], changes: dict[str, str], error: str, words: str
 ) -> None:
     browser, app = usual
-    url = httpx.URL(app.authorization_url()).copy_merge_params(changes)
+    url = httpx2.URL(app.authorization_url()).copy_merge_params(changes)
     answer = query(location(browser.open(str(url))))
     assert answer["error"] == error
     assert words in answer.get("error_description", "")
