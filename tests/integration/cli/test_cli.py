@@ -16,24 +16,17 @@ from app_platform.runtime.connection import connected
 from app_platform.runtime.dead_letters import DeadLetter, keep, now
 from app_platform.runtime.publish import Publisher
 from app_platform.runtime.streams import ensure_streams
+from support.cli import app_platform
 from support.nats import NatsServer, until
 
 
 def environment(url: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "APP_PLATFORM_NATS_URL": url}
+    return {"APP_PLATFORM_NATS_URL": url}
 
 
 def program(server: NatsServer | str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command and return what it said."""
-    url = server if isinstance(server, str) else server.url
-    return subprocess.run(
-        [sys.executable, "-m", "app_platform.cli", *arguments],
-        env=environment(url),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return app_platform(environment(server if isinstance(server, str) else server.url), *arguments)
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -104,7 +97,7 @@ def test_one_event_is_shown(nats_server: NatsServer) -> None:
 async def test_events_are_followed(nats_server: NatsServer, nc: Client) -> None:
     with subprocess.Popen(  # noqa: ASYNC220 - its lines are read as they come
         [sys.executable, "-u", "-m", "app_platform.cli", "events", "tail", "--since", "1h", "-o", "json"],
-        env=environment(nats_server.url),
+        env={**environment(nats_server.url), "PATH": os.environ["PATH"]},
         stdout=subprocess.PIPE,
         text=True,
     ) as tail:

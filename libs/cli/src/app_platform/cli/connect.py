@@ -1,4 +1,4 @@
-"""Opens the event history for a command, with errors that say what to set."""
+"""Opens the event history and the cluster for a command, with errors that say what to set."""
 
 import asyncio
 import logging
@@ -11,48 +11,101 @@ from urllib.parse import urlsplit
 
 import typer
 
+from app_platform.cli.errors import CommandError
+from app_platform.cli.options import Exit
 from app_platform.contracts.subjects import SubjectError
+from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError
 from app_platform.runtime import RuntimeSettings, SettingsError, load
 from app_platform.runtime.connection import connected
 from app_platform.runtime.consumers import UnreachableError
 from app_platform.runtime.history import GoneError, History
 
 T = TypeVar("T")
+_TOLD: Final = (
+    CommandError,
+    ConfigError,
+    GoneError,
+    KubeError,
+    SettingsError,
+    SubjectError,
+    UnreachableError,
+)
+"""Errors whose text is meant for whoever gave the command."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @asynccontextmanager
 async def history() -> AsyncIterator[History]:
     """The history of the platform that the environment names."""
+    knows_nats()
     settings = load(RuntimeSettings)
     async with connected(settings, "app-platform cli", wait=False) as client:
         yield History(client, settings)
 
 
+@asynccontextmanager
+async def cluster() -> AsyncIterator[KubeClient]:
+    """The cluster that KUBECONFIG names."""
+    async with KubeClient(ClusterConfig.load(), user_agent="app-platform-cli") as client:
+        yield client
+
+
 def run(command: Callable[[History], Awaitable[T]]) -> T:
     """Run a command on the history; exits with status 1 and one clear line when that is not possible."""
-    # make up writes NATS_URL; services read APP_PLATFORM_NATS_URL. Either will do here.
-    if "NATS_URL" in os.environ:
-        os.environ.setdefault("APP_PLATFORM_NATS_URL", os.environ["NATS_URL"])
-
-    # What the client tries on the way is no news; the end of it is told below.
-    logging.getLogger("app_platform").setLevel(logging.CRITICAL)
 
     async def opened() -> T:
         async with history() as found:
             return await command(found)
 
+    return execute(opened)
+
+
+def run_on_cluster(command: Callable[[KubeClient], Awaitable[T]]) -> T:
+    """Run a command on the cluster; exits likewise."""
+
+    async def opened() -> T:
+        async with cluster() as client:
+            return await command(client)
+
+    return execute(opened)
+
+
+def execute(command: Callable[[], Awaitable[T]]) -> T:
+    """Run a command that opens what it needs itself; exits likewise."""
+    # What the clients try on the way is no news; the end of it is told below.
+    logging.getLogger("app_platform").setLevel(logging.CRITICAL)
+
+    async def begun() -> T:
+        return await command()
+
     try:
-        return asyncio.run(opened())
+        return asyncio.run(begun())
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except (SettingsError, GoneError, SubjectError, UnreachableError) as error:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    except _TOLD as error:
         _fail(str(error))
     except Exception as error:
-        if type(error).__module__.split(".")[0] != "nats" and not isinstance(error, OSError):
+        if not is_of_nats(error):
             raise
-        _fail(f"NATS at {_server()} does not serve the events: {error!s} ({type(error).__name__})")
-    raise typer.Exit(1)
+        _fail(unserved(error))
+    raise typer.Exit(Exit.IMPOSSIBLE)
+
+
+def is_of_nats(error: Exception) -> bool:
+    """Whether it came from the way to NATS; only runtime may know its classes."""
+    return type(error).__module__.split(".")[0] == "nats" or isinstance(error, OSError)
+
+
+def unserved(error: Exception) -> str:
+    """That NATS does not serve, in one line."""
+    return f"NATS at {_server()} does not serve the events: {error!s} ({type(error).__name__})"
+
+
+def knows_nats() -> bool:
+    """Whether the environment names a NATS server; ``make up`` writes NATS_URL, services read APP_PLATFORM_NATS_URL."""
+    if "NATS_URL" in os.environ:
+        os.environ.setdefault("APP_PLATFORM_NATS_URL", os.environ["NATS_URL"])
+    return "APP_PLATFORM_NATS_URL" in os.environ
 
 
 def _server() -> str:

@@ -5,6 +5,7 @@ Guarantees: JSON output is one object a line (https://jsonlines.org) and its fie
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from app_platform.contracts import (
     RepositoryReady,
     SecretEncrypted,
 )
+from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import Recorded
 
@@ -106,11 +108,23 @@ def letter_json(position: int, letter: DeadLetter) -> dict[str, Any]:
     return {"id": position, **{name: getattr(letter, name) for name in DeadLetter.__dataclass_fields__}}
 
 
+def consumer_json(state: ConsumerState) -> dict[str, Any]:
+    """How far a service is, for pipes."""
+    last = state.last_delivery
+    return {**asdict(state), "last_delivery": last.isoformat() if last else None}
+
+
+def console() -> Console:
+    """Where people read. A pipe has no width: wide enough that nothing is folded there."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(width=400, highlight=False)
+
+
 def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table without lines, as kubectl does."""
     out = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        out.add_column(column, overflow="fold", no_wrap=column not in {"TELLS", "REASON"})
+        out.add_column(column, overflow="fold", no_wrap=column not in {"TELLS", "REASON", "MESSAGE"})
     for row in rows:
         out.add_row(*row)
     console.print(out)

@@ -1,38 +1,21 @@
 """Asks for a new AGE key of an app, and follows how far its replacement is. Reads and writes the registration only."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-import typer
-
+from app_platform.cli.errors import CommandError
 from app_platform.contracts import ConditionType, Registration, names
-from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError, NotFound
+from app_platform.kube import KubeClient, NotFound
 from app_platform.kube.registrations import REGISTRATIONS
 
 _LOOK_SECONDS: Final = 1.0
 _DONE: Final = "Done"
 
 
-class RotationError(Exception):
+class RotationError(CommandError):
     """The key is not being replaced; the text says why and what to do."""
-
-
-def run(command: Callable[[KubeClient], Awaitable[None]]) -> None:
-    """Run a command on the cluster of KUBECONFIG; exits with status 1 and one clear line when that is not possible."""
-
-    async def opened() -> None:
-        async with KubeClient(ClusterConfig.load(), user_agent="app-platform-cli") as client:
-            await command(client)
-
-    try:
-        asyncio.run(opened())
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except (ConfigError, KubeError, RotationError) as error:
-        typer.echo(f"app-platform: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 async def ask(client: KubeClient, app: str) -> str:

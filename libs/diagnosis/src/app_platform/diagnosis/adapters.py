@@ -108,3 +108,23 @@ class RecordedBus:
             return [letter async for _, letter in self._history.dead_letters(app=app)]
         except UnreachableError as error:
             raise UnreadableError(str(error), down=True) from None
+
+
+class NoBus:
+    """An event store that cannot be reached.
+
+    Args:
+        why: In one line.
+    """
+
+    def __init__(self, why: str) -> None:
+        self._error = UnreadableError(why, down=True)
+
+    async def consumers(self) -> Sequence[ConsumerState]:
+        """Say so."""
+        raise self._error
+
+    async def dead_letters(self, app: str | None) -> Sequence[DeadLetter]:
+        """Say so."""
+        del app
+        raise self._error

@@ -115,6 +115,8 @@ class History:
         try:
             async for message in self._read(streams.DEAD_LETTERS, subject, None, follow=False):
                 yield message.metadata.sequence.stream, DeadLetter.from_json(message.data)
+        except nats.js.errors.NotFoundError:
+            return  # no stream yet, so nothing was ever given up
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise UnreachableError(f"NATS does not tell its dead letters: {type(error).__name__}") from error
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from app_platform.contracts import Access, Registration, Role, names
 from app_platform.contracts.registration import KIND
-from app_platform.diagnosis.facts import AppFacts, known
+from app_platform.diagnosis.facts import AppFacts, NotApplicableError, known
 from app_platform.diagnosis.findings import Reference, Said, ok, problem
 from app_platform.kube import KUSTOMIZATIONS, Action, Resource
 
@@ -69,6 +69,8 @@ def rights_follow(facts: AppFacts, groups: Sequence[str]) -> Iterator[Said]:
     """Kubernetes allows in each namespace what spec.access gives."""
     registration, rights = facts.registration, known(facts.rights)
     roles = {entry.role for entry in matching(registration, groups)}
+    if not roles:
+        raise NotApplicableError("no group of theirs is in spec.access")
     for namespace in (*registration.spec.namespaces, registration.platform_namespace):
         yield _rights_in(namespace, roles, _by_role(registration, namespace), rights)
 
@@ -86,6 +88,4 @@ def _rights_in(
             "The binding is missing: it is put back within seconds, or at the next round; look at NamespacesReady and the log of namespace-rbac.",
             about,
         )
-    if not allowed:
-        return problem(f"no right in {namespace}", _MATCH, about)
     return ok(f"in {namespace}: {allowed[-1]}", about)

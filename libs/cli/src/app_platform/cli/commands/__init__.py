@@ -1,0 +1,1 @@
+"""The commands: options in, lines out. What they work out is in the modules beside this folder."""

@@ -1,0 +1,71 @@
+"""``app-platform dead-letters``: what was given up, and giving it to its service again."""
+
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from app_platform.cli import connect, render
+from app_platform.cli.options import AppOption, Output, OutputOption, ServiceOption
+from app_platform.runtime.dead_letters import DeadLetter
+from app_platform.runtime.history import History
+
+app: Final = typer.Typer(no_args_is_help=True, help="Events that a service gave up.")
+
+
+@app.command(
+    "list",
+    help="What was given up and why, oldest first.\n\nExample: app-platform dead-letters list --service git-committer",
+)
+def list_letters(
+    service: ServiceOption = None, app_name: AppOption = None, output: OutputOption = Output.TABLE
+) -> None:
+    async def collect(history: History) -> list[tuple[int, DeadLetter]]:
+        return [found async for found in history.dead_letters(service, app_name)]
+
+    found = connect.run(collect)
+    if output is Output.JSON:
+        for position, letter in found:
+            typer.echo(render.line(render.letter_json(position, letter)))
+    else:
+        render.table(render.console(), render.LETTER_COLUMNS, (render.letter_row(*pair) for pair in found))
+
+
+@app.command(
+    "show", help="One dead letter and the event it refers to.\n\nExample: app-platform dead-letters show 7"
+)
+def show_letter(
+    position: Annotated[int, typer.Argument(metavar="ID", help="ID of the dead letter.")],
+) -> None:
+    async def look(history: History) -> dict[str, object]:
+        letter = await history.dead_letter(position)
+        event = await history.event_at(letter.sequence)
+        return {**render.letter_json(position, letter), "event": render.event_json(event)}
+
+    Console(width=None).print_json(render.line(connect.run(look)))
+
+
+@app.command(
+    "redrive",
+    help="Give events to their services again and take the letters away.\n\n"
+    "Example: app-platform dead-letters redrive --all --app my-app",
+)
+def redrive(
+    positions: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", help="IDs of dead letters.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that --service and --app leave.")] = False,
+    service: ServiceOption = None,
+    app_name: AppOption = None,
+) -> None:
+    if bool(positions) == everything:
+        raise typer.BadParameter("name dead letters, or say --all")
+
+    async def again(history: History) -> int:
+        chosen = positions or [p async for p, _ in history.dead_letters(service, app_name)]
+        for position in chosen:
+            recorded = await history.redrive(position)
+            typer.echo(f"{position}: {recorded.event.id}")
+        return len(chosen)
+
+    typer.echo(f"{connect.run(again)} redriven")

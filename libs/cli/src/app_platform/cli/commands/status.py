@@ -1,0 +1,119 @@
+"""``app-platform status``: the apps, their secrets, and how far the services are."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import typer
+
+from app_platform.cli import connect, overview, render
+from app_platform.cli.errors import CommandError
+from app_platform.cli.options import AppOption, JsonOption, Output, OutputOption
+from app_platform.cli.overview import AppState, SecretState
+from app_platform.contracts import Registration, names
+from app_platform.kube import SECRETS, Forbidden, KubeClient, NotFound, Selector
+from app_platform.kube.registrations import REGISTRATIONS
+from app_platform.runtime.consumers import ConsumerState
+from app_platform.runtime.history import History
+
+HELP = (
+    "How the apps are, which of their secrets wait and for how long, and how far the services are. With --app: each secret of "
+    "that app. With -o json: one object, whose fields stay.\n\nExamples:\n\napp-platform status\n\n"
+    "app-platform status --app my-app -o json"
+)
+_APPS: Final = ("APP", "READY", "PART", "NAMESPACES", "SECRETS", "PENDING", "OLDEST", "FAILED", "MESSAGE")
+_SECRETS: Final = ("SECRET", "STATUS", "AGE", "LIVE", "KEYS", "COMMIT", "MESSAGE")
+_SERVICES: Final = ("SERVICE", "WAITING", "IN-HAND", "REDELIVERED", "ASKING")
+_INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
+
+
+def status(
+    app_name: AppOption = None,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+) -> None:
+    wants_json = as_json or output is Output.JSON
+    if app_name:
+        _show_app(app_name, wants_json=wants_json)
+    else:
+        _show_all(wants_json=wants_json)
+
+
+def _show_app(app_name: str, *, wants_json: bool) -> None:
+    async def look(client: KubeClient) -> tuple[AppState, list[SecretState]]:
+        try:
+            registration = Registration.from_object(await client.get(REGISTRATIONS, app_name))
+        except NotFound:
+            raise CommandError(f"there is no app {app_name!r}: see `app-platform status`") from None
+        secrets = await _secrets(client, app_name, datetime.now(UTC))
+        if secrets is None:
+            raise CommandError(
+                f"this needs the right to list secrets in {names.platform_namespace(app_name)}"
+            )
+        return overview.app_state(registration, secrets), secrets
+
+    app, secrets = connect.run_on_cluster(look)
+    if wants_json:
+        found = {"app": overview.as_json(app), "secrets": [overview.as_json(secret) for secret in secrets]}
+        typer.echo(render.line(found))
+        return
+    render.table(render.console(), _APPS, [_app_row(app)])
+    typer.echo("")
+    render.table(render.console(), _SECRETS, map(_secret_row, secrets))
+
+
+def _show_all(*, wants_json: bool) -> None:
+    apps = connect.run_on_cluster(_apps)
+    consumers, letters = connect.run(_services) if connect.knows_nats() else ([], None)
+    if wants_json:
+        found = {
+            "apps": [overview.as_json(app) for app in apps],
+            "services": [render.consumer_json(state) for state in consumers],
+            "dead_letters": letters,
+        }
+        typer.echo(render.line(found))
+        return
+    render.table(render.console(), _APPS, map(_app_row, apps))
+    typer.echo("")
+    if letters is None:
+        typer.echo("set NATS_URL to see the services")
+        return
+    render.table(render.console(), _SERVICES, map(_service_row, consumers))
+    typer.echo(f"\n{letters} dead letters")
+
+
+async def _apps(client: KubeClient) -> list[AppState]:
+    now = datetime.now(UTC)
+    found = [Registration.from_object(obj) for obj in await client.list(REGISTRATIONS)]
+    secrets = await asyncio.gather(*(_secrets(client, each.name, now) for each in found))
+    return [overview.app_state(*pair) for pair in zip(found, secrets, strict=True)]
+
+
+async def _secrets(client: KubeClient, app: str, now: datetime) -> list[SecretState] | None:
+    try:
+        intents = await client.list(SECRETS, names.platform_namespace(app), _INTENTS, metadata_only=True)
+    except Forbidden:
+        return None
+    return [overview.secret_state(intent, now) for intent in intents]
+
+
+async def _services(history: History) -> tuple[list[ConsumerState], int]:
+    return await history.consumers(), sum([1 async for _ in history.dead_letters()])
+
+
+def _app_row(app: AppState) -> Sequence[str]:
+    secrets = "?" if app.secrets is None else str(app.secrets)
+    oldest = overview.duration(app.oldest) if app.pending else "-"
+    counts = (str(app.namespaces), secrets, str(app.pending), oldest, str(app.failed))
+    return (app.name, app.ready, app.part or "-", *counts, "" if app.ready == "True" else app.message)
+
+
+def _secret_row(secret: SecretState) -> Sequence[str]:
+    live = f"{len(secret.live)}/{len(secret.targets)}"
+    age = overview.duration(secret.age)
+    return (secret.name, secret.status, age, live, ",".join(secret.keys), secret.commit[:12], secret.message)
+
+
+def _service_row(state: ConsumerState) -> Sequence[str]:
+    return (state.name, *(str(n) for n in (state.waiting, state.in_hand, state.redelivered, state.asking)))

@@ -1,0 +1,45 @@
+"""Options that several commands share."""
+
+from enum import IntEnum, StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Exit(IntEnum):
+    """Exit status of every command; docs/cli.md is made from these."""
+
+    DONE = 0
+    """Done, and nothing is wrong."""
+    IMPOSSIBLE = 1
+    """Not possible now, or what was named is not there; one line on standard error says why."""
+    USAGE = 2
+    """Wrong usage."""
+    PROBLEM = 3
+    """``doctor``, ``verify``: something is wrong, and was printed."""
+    UNKNOWN = 4
+    """``doctor``, ``verify``: nothing is known to be wrong, and something could not be looked at."""
+    INTERRUPTED = 130
+    """Ended by Ctrl-C."""
+
+
+AppOption = Annotated[str | None, typer.Option("--app", help="Only of this app.")]
+RequiredApp = Annotated[str, typer.Option("--app", help="The app.")]
+KindOption = Annotated[
+    str | None,
+    typer.Option("--kind", help="Only of this kind: registration, secret-intent, secret, commit, flux, …"),
+]
+NameOption = Annotated[str | None, typer.Option("--name", help="Only of the object with this name.")]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", help="Only later: 15m, 2h, 1d, or a time like 2026-01-31T12:00:00Z.")
+]
+ServiceOption = Annotated[str | None, typer.Option("--service", help="Only of this service.")]
+OutputOption = Annotated[Output, typer.Option("-o", "--output", help="table, or json: one object a line.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
