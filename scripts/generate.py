@@ -1,4 +1,4 @@
-"""Writes the files that are made from others: the CustomResourceDefinition, the event schemas, docs/events.md, docs/access.md.
+"""Writes the files that are made from others: the CustomResourceDefinition, the event schemas, three pages of docs.
 
 ``python scripts/generate.py`` writes them; with ``--check`` it changes nothing and exits 1 when one is out of date.
 Leaves out: ``requirements.lock``, which ``make lock`` makes, as that needs the package index.
@@ -13,6 +13,7 @@ from typing import Final
 
 import yaml
 from access_page import access_page
+from settings_page import settings_page
 
 from app_platform.contracts import EVENT_CLASSES, Event, subjects, type_of
 from app_platform.contracts.crd import registration_crd
@@ -56,6 +57,7 @@ def generated() -> dict[str, str]:
     return files | {
         "docs/events.md": events_page(),
         "docs/access.md": access_page(ROOT / "deploy" / "kubernetes" / "rbac"),
+        "docs/settings.md": settings_page(ROOT),
     }
 
 

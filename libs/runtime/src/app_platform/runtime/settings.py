@@ -34,13 +34,26 @@ class RuntimeSettings(BaseSettings):
         default=8080, ge=0, le=65535, description="Its port; 0 lets the system choose one."
     )
     replica: str = Field(
-        default="0", min_length=1, description="Name of this replica among those of its service."
+        default="0",
+        min_length=1,
+        description="Name of this replica; must differ between replicas of watcher.",
     )
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
+    )
     stream_replicas: int = Field(
-        default=1, ge=1, le=5, description="Copies of each stream in a NATS cluster."
+        default=1,
+        ge=1,
+        le=5,
+        description="Copies of each stream in a NATS cluster, 1 to 5; only ever raised.",
     )
-    event_days: int = Field(default=7, ge=1, description="Days that events are kept for history and replay.")
+    event_days: int = Field(
+        default=7,
+        ge=1,
+        description="Days that events are kept for history and replay; only ever raised on an existing stream.",
+    )
     max_inline_bytes: int = Field(
         default=512 * 1024, ge=1024, description="Larger event data goes to the object store."
     )

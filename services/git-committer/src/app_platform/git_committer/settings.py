@@ -27,11 +27,18 @@ class Settings(RuntimeSettings):
     forge: Literal["local", "github"] = Field(
         default="local", description="Which forge holds the platform repositories."
     )
-    author_name: str = Field(default="App Platform", min_length=1, pattern=r"^[^<>\n]+$")
-    author_email: str = Field(default="app-platform@labrats.work", min_length=3, pattern=r"^[^<>\s]+$")
+    author_name: str = Field(
+        default="App Platform", min_length=1, pattern=r"^[^<>\n]+$", description="Author of commits."
+    )
+    author_email: str = Field(
+        default="app-platform@labrats.work",
+        min_length=3,
+        pattern=r"^[^<>\s]+$",
+        description="The author's address.",
+    )
     signing_key_file: Path | None = Field(
         default=None,
-        description="File with an Ed25519 key in OpenSSH's format, by which commits are signed.",
+        description="File with an Ed25519 key in OpenSSH's format, without passphrase, by which commits are signed.",
     )
     webhook_secrets: tuple[SecretStr, ...] = Field(
         default=(),
@@ -44,7 +51,7 @@ class Settings(RuntimeSettings):
 
 
 class LocalForgeSettings(BaseSettings):
-    """Forge ``local``."""
+    """With ``APP_PLATFORM_FORGE=local``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -60,7 +67,7 @@ class LocalForgeSettings(BaseSettings):
 
 
 class GitHubSettings(BaseSettings):
-    """Forge ``github``: a token, or a GitHub App as it is installed in the organisation."""
+    """With ``APP_PLATFORM_FORGE=github``: a token, or a GitHub App as it is installed in the organisation."""
 
     model_config = SettingsConfigDict(env_prefix=_GITHUB, frozen=True, extra="ignore")
 
@@ -69,27 +76,36 @@ class GitHubSettings(BaseSettings):
     )
     api_url: str = Field(
         default="https://api.github.com",
-        description="Of the REST API; https://HOST/api/v3 for GitHub Enterprise Server.",
+        description="Address of the REST API; https://HOST/api/v3 for GitHub Enterprise Server.",
     )
     token: SecretStr | None = Field(default=None, description="A fine-grained token, instead of an App.")
-    app_id: int | None = Field(default=None, gt=0, description="Of the GitHub App.")
-    installation_id: int | None = Field(default=None, gt=0, description="Of the App in the organisation.")
+    app_id: int | None = Field(default=None, gt=0, description="Id of the GitHub App.")
+    installation_id: int | None = Field(
+        default=None, gt=0, description="Id of the App's installation in the organisation."
+    )
     private_key_file: Path | None = Field(default=None, description="The App's private key, PEM.")
     timeout: int = Field(default=30, gt=0, description="Seconds that one request may take.")
-    writes_per_minute: int = Field(default=80, ge=1, description="Of all replicas together.")
-    writes_per_hour: int = Field(default=500, ge=1, description="Of all replicas together.")
+    writes_per_minute: int = Field(
+        default=80, ge=1, description="Writes to GitHub, of all replicas together."
+    )
+    writes_per_hour: int = Field(default=500, ge=1, description="The same for an hour.")
     points_per_minute: int = Field(
-        default=900, ge=100, description="Of all replicas together; a read is one, a write five."
+        default=900,
+        ge=100,
+        description="Points of GitHub's secondary limit, of all replicas together; a read is one, a write five.",
     )
     known_hosts_file: Path | None = Field(
-        default=None, description="Host keys for Flux; those of github.com are built in."
+        default=None,
+        description="SSH host keys for Flux; those of github.com are built in, any other server needs them.",
     )
     flux_credential: Literal["deploy-key", "app"] = Field(
         default="deploy-key", description="By what Flux reads: a key per repository, or a second App."
     )
-    flux_app_id: int | None = Field(default=None, gt=0, description="Of the App that only reads.")
-    flux_installation_id: int | None = Field(default=None, gt=0, description="Of that App.")
-    flux_private_key_file: Path | None = Field(default=None, description="Of that App, PEM.")
+    flux_app_id: int | None = Field(default=None, gt=0, description="Id of the App by which Flux reads.")
+    flux_installation_id: int | None = Field(
+        default=None, gt=0, description="Id of its installation in the organisation."
+    )
+    flux_private_key_file: Path | None = Field(default=None, description="Its private key, PEM.")
 
     @field_validator("api_url")
     @classmethod
