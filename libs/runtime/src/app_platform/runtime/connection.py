@@ -42,7 +42,7 @@ async def _on_reconnect() -> None:
 
 def _options(settings: RuntimeSettings, name: str) -> dict[str, Any]:
     options: dict[str, Any] = {
-        "servers": settings.nats_url,
+        "servers": [url.strip() for url in settings.nats_url.split(",")],
         "name": name,
         "max_reconnect_attempts": _FOREVER,
         "reconnect_time_wait": _RETRY_SECONDS,

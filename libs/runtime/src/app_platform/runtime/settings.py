@@ -23,7 +23,9 @@ class RuntimeSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    nats_url: str = Field(description="Where nats-server listens, for instance nats://127.0.0.1:4222.")
+    nats_url: str = Field(
+        description="Where nats-server listens, for instance nats://127.0.0.1:4222; of a cluster all, separated by commas."
+    )
     nats_creds: Path | None = Field(
         default=None, description="File with the NATS credentials of this service."
     )
