@@ -74,6 +74,15 @@ def test_a_killed_child_is_started_again_and_the_log_says_so(control: Control, s
     assert "one was killed by signal 9; starting it again in 0.2 s" in state.supervisor_log.read_text()
 
 
+def test_a_killed_child_is_not_ready_until_it_runs_again(control: Control) -> None:
+    pid: int | None = run(control, child("one"))["one"]
+    for _ in range(3):
+        control.kill("one")
+        control.wait_ready(["one"], 20)
+        assert control.status()["one"].pid not in (pid, None)
+        pid = control.status()["one"].pid
+
+
 def test_a_stopped_child_stays_so_until_started(control: Control) -> None:
     pid = run(control, child("one"))["one"]
     control.stop("one")

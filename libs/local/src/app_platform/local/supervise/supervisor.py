@@ -61,6 +61,8 @@ class Keeper:
         if self._pid is None:
             raise ControlError(f"{self.child.name} is not running")
         signal_group(self._pid, signal.SIGKILL)
+        # It is told a moment later that the process has ended; until then nobody should take it for ready.
+        self._state = "waiting"
 
     async def _keep(self) -> None:
         delay = 0.0
