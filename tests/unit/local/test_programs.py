@@ -52,6 +52,7 @@ def test_stores_then_the_api_then_the_rest() -> None:
         "git": STORES,
         "kustomize-controller": CONTROLLERS,
         "source-controller": CONTROLLERS,
+        "authelia": CONTROLLERS,
         "watcher-0": CONTROLLERS,
         "git-committer-0": CONTROLLERS,
     }
@@ -59,7 +60,7 @@ def test_stores_then_the_api_then_the_rest() -> None:
 
 def test_an_existing_cluster_needs_no_api_server_of_ours() -> None:
     options = Options(services=(), cluster="theirs")
-    assert not {"etcd", "kube-apiserver"} & table(options).keys()
+    assert not {"etcd", "kube-apiserver", "authelia"} & table(options).keys()
     assert not {"etcd", "kube-apiserver"} & set(tool_names(options))
 
 
@@ -114,7 +115,8 @@ def test_an_acknowledged_message_is_on_disk() -> None:
 
 def test_users_are_told_where_everything_is() -> None:
     env = user_env(site(Options(services=())))
-    assert env.keys() == {"KUBECONFIG", "NATS_URL", "GIT_URL", "GIT_TOKEN", "PATH_TOOLS"}
+    assert env.keys() == {"KUBECONFIG", "NATS_URL", "GIT_URL", "GIT_TOKEN", "OIDC_ISSUER_URL", "PATH_TOOLS"}
+    assert "OIDC_ISSUER_URL" not in user_env(site(Options(services=(), cluster="theirs")))
     assert env["KUBECONFIG"] == "/state/config/kubeconfig-admin.yaml"
 
 

@@ -19,6 +19,7 @@ from app_platform.kube import (
     NAMESPACES,
     ROLE_BINDINGS,
     ROLES,
+    SECRETS,
     SERVICE_ACCOUNTS,
     KubeClient,
     Object,
@@ -32,6 +33,7 @@ FLUX_NAMESPACE = "flux-system"
 _MANAGER = "app-platform-local"
 _ADMISSION = "admissionregistration.k8s.io"
 _DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+_SERVICES = Resource("", "v1", "services", "Service")
 
 KINDS = (
     NAMESPACES,
@@ -50,10 +52,14 @@ KINDS = (
         "ValidatingAdmissionPolicyBinding",
         namespaced=False,
     ),
+    SECRETS,
+    _SERVICES,
+    _DEPLOYMENTS,
 )
-"""What may lie in deploy/kubernetes/crds, rbac and policies."""
+"""What may lie in deploy/kubernetes/crds, rbac, policies and authelia."""
 
 _LOCAL_POLICY = {"gitSchemes": "http,https,ssh", "gitCredentialSchemes": "http,ssh"}
+_AUTHELIA_DEADLINE = 10  # seconds until a list of clients that the provider refuses is given up
 _ESTABLISHED_SECONDS = 30.0
 
 
@@ -62,14 +68,23 @@ def read_manifests(files: Iterable[Path]) -> list[Object]:
     return [item for file in files for item in _items(file)]
 
 
+def authelia_manifests(folder: Path) -> list[Path]:
+    """The objects of Authelia in deploy/kubernetes, without what only kustomize reads."""
+    return sorted(set((folder / "authelia").glob("*.yaml")) - {folder / "authelia" / "kustomization.yaml"})
+
+
 def with_local_settings(manifests: list[Object]) -> list[Object]:
-    """The manifests with what differs on one machine: our Git server speaks plain HTTP, on loopback."""
-    return [
-        {**each, "data": {**each["data"], **_LOCAL_POLICY}}
-        if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", "app-platform-policies")
-        else each
-        for each in manifests
-    ]
+    """The manifests with what differs on one machine: our Git server speaks plain HTTP, on loopback; nobody waits for minutes."""
+    return [_locally(each) for each in manifests]
+
+
+def _locally(item: Object) -> Object:
+    match (item["kind"], item["metadata"]["name"]):
+        case ("ConfigMap", "app-platform-policies"):
+            return {**item, "data": {**item["data"], **_LOCAL_POLICY}}
+        case ("Deployment", "authelia"):
+            return {**item, "spec": {**item["spec"], "progressDeadlineSeconds": _AUTHELIA_DEADLINE}}
+    return item
 
 
 async def bootstrap(client: KubeClient, manifests: list[Object]) -> None:

@@ -57,6 +57,11 @@ class StateDir:
         return self.root / "env"
 
     @property
+    def users_file(self) -> Path:
+        """Who may sign in, in Authelia's format; the user's own to change."""
+        return self.config / "users.yml"
+
+    @property
     def ports_file(self) -> Path:
         """The port of each listener, chosen once."""
         return self.root / "ports.json"

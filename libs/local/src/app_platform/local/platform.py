@@ -19,7 +19,13 @@ from pathlib import Path
 
 from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError
 from app_platform.local import ports as port_choice
-from app_platform.local.bootstrap import bootstrap, read_manifests, require_no_flux, with_local_settings
+from app_platform.local.bootstrap import (
+    authelia_manifests,
+    bootstrap,
+    read_manifests,
+    require_no_flux,
+    with_local_settings,
+)
 from app_platform.local.envfile import read_env, write_env
 from app_platform.local.errors import ClusterError, ControlError, StateError
 from app_platform.local.identities import (
@@ -160,6 +166,7 @@ class Platform:
         users = [
             administrator("admin"),
             administrator("flux"),
+            administrator("authelia"),
             *(service_account(each.name) for each in SERVICES),
         ]
         tokens = keep_tokens(state.config / "tokens.json", [*(user.name for user in users), "git", "webhook"])
@@ -167,10 +174,17 @@ class Platform:
         keep_signing_key(state.config / "service-account.key")
         write_private(state.config / "tokens.csv", token_file(users, tokens))
         write_private(state.config / "nats.conf", nats_config(site))
+        self._keep_users()
         for user in users:
             write_private(state.kubeconfig(user.name), self._kubeconfig(site, user.name))
         self._link_tools(tools)
         return site
+
+    def _keep_users(self) -> None:
+        """The sample users, unless the file is there: it may have been changed."""
+        if not self.state.users_file.exists():
+            samples = workspace_root() / "deploy" / "local" / "users.yml"
+            write_private(self.state.users_file, samples.read_text())
 
     def _kubeconfig(self, site: Site, user: str) -> str:
         if self.options.cluster:
@@ -224,6 +238,7 @@ class Platform:
             *definitions,
             *sorted((ours / "rbac").glob("*.yaml")),
             *sorted((ours / "policies").glob("*.yaml")),
+            *([] if self.options.cluster else authelia_manifests(ours)),
         ]
         try:
             config = ClusterConfig.load({"KUBECONFIG": str(self.state.kubeconfig("admin"))})

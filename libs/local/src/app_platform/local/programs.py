@@ -28,9 +28,12 @@ PORTS = (
     "source",
     "kustomize",
     "kustomize-metrics",
+    "authelia",
+    "oidc",
 )
 
 GIT_OWNER = "apps"
+SAMPLE_USERS = "Local platform: paula, ada, dev, rita, sam and olga have the password “password”."
 _SERVICE_STOP_SECONDS = 25.0  # services finish what is in hand, for at most 20 s
 _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -70,6 +73,7 @@ class Site:
 def children(site: Site) -> list[Child]:
     """All children, in the order in which `status` shows them."""
     own_cluster = [] if site.options.cluster else [etcd(site), kube_apiserver(site)]
+    provider = [] if site.options.cluster else [authelia(site)]
     services = [child for service in site.options.services for child in replicas(site, service)]
     return [
         *own_cluster,
@@ -77,6 +81,7 @@ def children(site: Site) -> list[Child]:
         git(site),
         kustomize_controller(site),
         source_controller(site),
+        *provider,
         *services,
     ]
 
@@ -179,6 +184,21 @@ def source_controller(site: Site) -> Child:
     return Child("source-controller", command, env, f"{site.url('source')}/healthz", tier=CONTROLLERS)
 
 
+def authelia(site: Site) -> Child:
+    """Our stand-in for Authelia, and for what runs it in a cluster."""
+    env = site.env(
+        KUBECONFIG=str(site.state.kubeconfig("authelia")),
+        APP_PLATFORM_AUTHELIA_HEALTH_PORT=str(site.ports["authelia"]),
+        APP_PLATFORM_AUTHELIA_PORT=str(site.ports["oidc"]),
+        APP_PLATFORM_AUTHELIA_ISSUER=site.url("oidc"),
+        APP_PLATFORM_AUTHELIA_USERS=str(site.state.users_file),
+        APP_PLATFORM_AUTHELIA_DATA=str(site.state.data / "authelia"),
+        APP_PLATFORM_AUTHELIA_NOTE=SAMPLE_USERS,
+    )
+    command = (sys.executable, "-m", "app_platform.local.authelia")
+    return Child("authelia", command, env, f"{site.url('authelia')}/healthz", tier=CONTROLLERS)
+
+
 def kustomize_controller(site: Site) -> Child:
     """Flux's kustomize-controller, outside a cluster."""
     health = f"127.0.0.1:{site.ports['kustomize']}"
@@ -231,6 +251,7 @@ def user_env(site: Site) -> dict[str, str]:
         "NATS_URL": site.url("nats", "nats"),
         "GIT_URL": site.url("git"),
         "GIT_TOKEN": site.tokens["git"],
+        **({} if site.options.cluster else {"OIDC_ISSUER_URL": site.url("oidc")}),
         "PATH_TOOLS": str(site.state.bin),
     }
 

@@ -1,6 +1,6 @@
 """Run the provider: `python -m app_platform.local.identity --config <clients file> --users <users file> --issuer <url> …`.
 
-It says `listening` on its standard output once it serves, ends with code 1 and a message when a file is wrong, and on SIGTERM
+It says `listening <port>` on its standard output once it serves, ends with code 1 and a message when a file is wrong, and on SIGTERM
 finishes what is in hand.
 """
 
@@ -36,11 +36,9 @@ def main() -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"the provider cannot start:\n{error}\n")
         return 1
-    server = make_server(
-        "127.0.0.1", arguments.port, app, threaded=True, request_handler=Handler, fd=arguments.fd
-    )
+    server = make_server("127.0.0.1", arguments.port, app, threaded=True, request_handler=Handler)
     _end_on_signal(server)
-    sys.stdout.write("listening\n")
+    sys.stdout.write(f"listening {server.port}\n")
     sys.stdout.flush()
     server.serve_forever()
     server.server_close()
@@ -69,10 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         "--users", type=Path, required=True, help="users, in the format of Authelia's file backend"
     )
     parser.add_argument("--issuer", required=True, help="the URL under which browsers and clients reach it")
-    parser.add_argument("--port", type=int, default=9091, help="on 127.0.0.1 (default 9091)")
+    parser.add_argument("--port", type=int, default=9091, help="on 127.0.0.1; 0 for any (default 9091)")
     parser.add_argument("--state", type=Path, default=Path(".local/data/identity"), help="keys and tokens")
     parser.add_argument("--note", default="", help="a line for the sign-in page")
-    parser.add_argument("--fd", type=int, help="a listening socket that was inherited, instead of the port")
     return parser
 
 
