@@ -115,7 +115,8 @@ def test_an_acknowledged_message_is_on_disk() -> None:
 
 def test_users_are_told_where_everything_is() -> None:
     env = user_env(site(Options(services=())))
-    assert env.keys() == {"KUBECONFIG", "NATS_URL", "GIT_URL", "GIT_TOKEN", "OIDC_ISSUER_URL", "PATH_TOOLS"}
+    addresses = {"NATS_URL", "GIT_URL", "OIDC_ISSUER_URL", "DASHBOARD_URL"}
+    assert env.keys() == {"KUBECONFIG", "GIT_TOKEN", "PATH_TOOLS", *addresses}
     assert "OIDC_ISSUER_URL" not in user_env(site(Options(services=(), cluster="theirs")))
     assert env["KUBECONFIG"] == "/state/config/kubeconfig-admin.yaml"
 

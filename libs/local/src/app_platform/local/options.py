@@ -15,6 +15,7 @@ class Service:
         name: the name of its processes (`<name>-0`, …), its ServiceAccount and its kubeconfig.
         module: what `python -m` runs.
         forge: whether it is told where the Git server is and how to administer it.
+        pages: whether people reach it with a browser; it is then told its own address and the identity provider's.
         replicas: how many processes; none means as many as the platform's option says.
         env: more environment variables.
     """
@@ -22,6 +23,7 @@ class Service:
     name: str
     module: str
     forge: bool = False
+    pages: bool = False
     replicas: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -31,6 +33,8 @@ SERVICES = (
     Service("namespace-rbac", "app_platform.namespace_rbac"),
     Service("secrets-encryptor", "app_platform.secrets_encryptor"),
     Service("git-committer", "app_platform.git_committer", forge=True),
+    # One, as there is nothing here to spread browsers over several; its sessions would be the same in all.
+    Service("dashboard", "app_platform.dashboard", pages=True, replicas=1),
 )
 
 

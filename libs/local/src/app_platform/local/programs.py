@@ -30,6 +30,7 @@ PORTS = (
     "kustomize-metrics",
     "authelia",
     "oidc",
+    "dashboard",
 )
 
 GIT_OWNER = "apps"
@@ -225,7 +226,11 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
             APP_PLATFORM_NATS_URL=site.url("nats", "nats"),
             APP_PLATFORM_HEALTH_PORT=str(site.ports[name]),
             APP_PLATFORM_REPLICA=name,
-            **{**(forge_env(site, name) if service.forge else {}), **service.env},
+            **{
+                **(forge_env(site, name) if service.forge else {}),
+                **(pages_env(site) if service.pages else {}),
+                **service.env,
+            },
         )
         command = (sys.executable, "-m", service.module)
         yield Child(
@@ -244,6 +249,15 @@ def forge_env(site: Site, replica: str) -> dict[str, str]:
     }
 
 
+def pages_env(site: Site) -> dict[str, str]:
+    """Where browsers find the dashboard, and where it sends them to sign in."""
+    return {
+        "APP_PLATFORM_DASHBOARD_URL": site.url("dashboard"),
+        "APP_PLATFORM_DASHBOARD_PORT": str(site.ports["dashboard"]),
+        "APP_PLATFORM_OIDC_ISSUER_URL": site.url("oidc"),
+    }
+
+
 def user_env(site: Site) -> dict[str, str]:
     """What users need to reach the platform: the content of `.local/env`."""
     return {
@@ -252,6 +266,7 @@ def user_env(site: Site) -> dict[str, str]:
         "GIT_URL": site.url("git"),
         "GIT_TOKEN": site.tokens["git"],
         **({} if site.options.cluster else {"OIDC_ISSUER_URL": site.url("oidc")}),
+        "DASHBOARD_URL": site.url("dashboard"),
         "PATH_TOOLS": str(site.state.bin),
     }
 
