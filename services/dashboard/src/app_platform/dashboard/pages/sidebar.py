@@ -1,0 +1,8 @@
+"""The sidebar: its pages in their order, with the guide's names."""
+
+from typing import Final
+
+from app_platform.dashboard.pages import namespaces
+from app_platform.dashboard.web.site import Page
+
+PAGES: Final = (Page("Namespaces", "namespace", "namespaces", "app", namespaces.router),)

@@ -1,0 +1,68 @@
+"""Settings of the dashboard, from the environment.
+
+Guarantees: a URL that would send a credential in the open ends the service at start, with a message that names the variable.
+"""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from app_platform.runtime import RuntimeSettings
+
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_DAY: Final = 24.0
+
+
+class Settings(RuntimeSettings):
+    """What this service needs besides NATS.
+
+    Raises (through ``load``):
+        SettingsError: A variable is missing or wrong.
+    """
+
+    dashboard_url: str = Field(
+        description="Where people reach the dashboard: https, or http on loopback; no path."
+    )
+    dashboard_host: str = Field(default="127.0.0.1", description="Address on which pages are served.")
+    dashboard_port: int = Field(default=8000, ge=0, le=65535, description="Port for the same.")
+    oidc_issuer_url: str = Field(
+        description="Issuer of the identity provider: https, or http on loopback; as it names itself."
+    )
+    session_hours: float = Field(
+        default=12.0, gt=0, lt=_DAY, description="Hours after which somebody has to sign in again."
+    )
+    idle_minutes: float = Field(
+        default=120.0, gt=0, description="Minutes without a request after which a session ends."
+    )
+    recheck_seconds: float = Field(
+        default=300.0, gt=0, description="Seconds after which a person's groups are asked for again."
+    )
+    sign_ins_per_minute: int = Field(
+        default=30, ge=1, description="Attempts to sign in that one address may begin a minute, per replica."
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses, separated by commas, whose X-Forwarded-For is believed: the ingress.",
+    )
+
+    @field_validator("dashboard_url", "oidc_issuer_url")
+    @classmethod
+    def _secure(cls, url: str) -> str:
+        parts = urlsplit(url)
+        local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        if not parts.hostname or not (parts.scheme == "https" or local):
+            raise ValueError("must begin with https:// (http:// on loopback only)")
+        return url.rstrip("/")
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _whole_host(cls, url: str) -> str:
+        if urlsplit(url).path not in ("", "/"):
+            raise ValueError("must have no path: the cookies' prefix __Host- is for whole hosts")
+        return url
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies are sent over TLS only, which is everywhere but on loopback."""
+        return self.dashboard_url.startswith("https://")

@@ -1,0 +1,107 @@
+// What a browser adds to pages that work without it. Nothing here decides anything; the server does.
+
+"use strict";
+
+// [data-live="/path"]: the parts of the page with data-part are asked for anew whenever the server says that something changed.
+function follow(root) {
+  const source = new EventSource(root.dataset.live);
+  let asking = false, again = false;
+  async function refresh() {
+    if (asking) { again = true; return; }
+    asking = true;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
+      if (answer.status === 401) { source.close(); location.reload(); return; }
+      if (answer.ok) replaceParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch { /* the next event asks again */ }
+    asking = false;
+    if (again) { again = false; refresh(); }
+  }
+  source.addEventListener("changed", refresh);
+  // What changed between the page and the stream, or while the connection was lost, is not told: look once at each start.
+  let opened = false;
+  source.addEventListener("open", () => { if (opened) refresh(); opened = true; });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+}
+
+function replaceParts(fresh) {
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const other = fresh.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
+    if (!other || other.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue;
+    part.replaceChildren(...other.childNodes);
+  }
+  relative();
+}
+
+// Relative times grow older while the page is open.
+const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"]];
+function relative() {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const found = UNITS.find(([size]) => seconds >= size);
+    const count = found ? Math.floor(seconds / found[0]) : Math.floor(seconds);
+    time.textContent = seconds < 10 ? "just now" : `${count} ${found ? found[1] : "second"}${count === 1 && found ? "" : "s"} ago`;
+  }
+}
+
+// [data-copy="id"]: copies the text of an element.
+async function copy(button) {
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  const before = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = before; }, 1500);
+}
+
+// [data-add="id"]: one more row, made from a <template>; [data-remove]: takes its row away.
+function add(button) {
+  const list = document.getElementById(button.dataset.add);
+  list.append(document.getElementById(button.dataset.template).content.cloneNode(true));
+  list.lastElementChild.querySelector("input")?.focus();
+}
+
+// form[data-careful]: sent in the background, so that what was typed stays when the server finds a fault. Values never come back
+// from the server; without this they would have to be typed again.
+async function send(form, event) {
+  event.preventDefault();
+  const button = event.submitter;
+  if (button) button.disabled = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form, button), headers: { Accept: "text/html" } });
+    if (answer.redirected) { location.assign(answer.url); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const faults = page.querySelector("[data-faults]");
+    if (answer.status === 422 && faults) {
+      const here = form.querySelector("[data-faults]");
+      here.replaceChildren(...faults.childNodes);
+      here.querySelector("[data-without-script]")?.remove();
+      here.scrollIntoView({ block: "nearest" });
+      here.focus();
+    } else {
+      document.documentElement.replaceChildren(...page.documentElement.childNodes);
+    }
+  } catch {
+    form.querySelector("[data-faults]").textContent = "The dashboard does not answer. Nothing is lost: try again in a moment.";
+  }
+  if (button) button.disabled = false;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.copy) copy(button);
+  else if (button?.dataset.add) add(button);
+  else if (button && "remove" in button.dataset) button.closest("[data-row]").remove();
+  // A menu closes when something beside it is chosen.
+  for (const open of document.querySelectorAll("details.chooser[open], details.menu[open]")) {
+    if (!open.contains(event.target)) open.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const open of document.querySelectorAll("details.chooser[open], details.menu[open]")) open.open = false;
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("form[data-careful]")) send(event.target, event);
+});
+document.documentElement.classList.add("script");
+document.querySelectorAll("[data-live]").forEach(follow);
+setInterval(relative, 15000);

@@ -1,0 +1,1 @@
+"""What all pages share: who is asking, forms, headers, templates, errors, live updates."""

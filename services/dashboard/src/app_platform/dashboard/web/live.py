@@ -1,0 +1,98 @@
+"""Tells open pages that something changed, by server-sent events (HTML, "Server-sent events").
+
+Guarantees: an event says "changed" and nothing else; the page then asks for itself anew, with all checks. One watch serves all pages that
+look at the same collection, and ends with the last of them. Changes that come at once are told once.
+Leaves out: which page may listen to what, which the page decides when it is asked.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from app_platform.kube import Change, Informer, KubeClient, Object, Scope
+
+_ALIVE_SECONDS: Final = 15.0
+_GATHER_SECONDS: Final = 0.25
+CHANGED: Final = "event: changed\ndata: {}\n\n"
+ALIVE: Final = ": alive\n\n"
+
+
+@dataclass
+class _Channel:
+    """One watch and who listens to it."""
+
+    listeners: set[asyncio.Event] = field(default_factory=set)
+    task: asyncio.Task[None] | None = None
+
+
+class Live:
+    """The watches that somebody listens to now.
+
+    Args:
+        client: The dashboard's own.
+    """
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self._channels: dict[Scope, _Channel] = {}
+
+    async def events(self, *scopes: Scope) -> AsyncIterator[str]:
+        """The text of a stream of events, for as long as it is read.
+
+        Args:
+            scopes: What to listen to; the caller has checked that the listener may know of it.
+        """
+        changed = asyncio.Event()
+        async with self._listening(scopes, changed):
+            yield "retry: 3000\n\n"
+            while True:
+                try:
+                    await asyncio.wait_for(changed.wait(), _ALIVE_SECONDS)
+                except TimeoutError:
+                    yield ALIVE
+                    continue
+                await asyncio.sleep(_GATHER_SECONDS)
+                changed.clear()
+                yield CHANGED
+
+    @asynccontextmanager
+    async def _listening(self, scopes: tuple[Scope, ...], changed: asyncio.Event) -> AsyncIterator[None]:
+        for scope in scopes:
+            self._join(scope, changed)
+        try:
+            yield
+        finally:
+            for scope in scopes:
+                await self._leave(scope, changed)
+
+    def _join(self, scope: Scope, changed: asyncio.Event) -> None:
+        channel = self._channels.setdefault(scope, _Channel())
+        channel.listeners.add(changed)
+        if channel.task is None or channel.task.done():
+            channel.task = asyncio.create_task(self._follow(scope, channel.listeners))
+
+    async def _leave(self, scope: Scope, changed: asyncio.Event) -> None:
+        channel = self._channels[scope]
+        channel.listeners.discard(changed)
+        if channel.listeners or channel.task is None:
+            return
+        del self._channels[scope]
+        channel.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await channel.task
+
+    async def _follow(self, scope: Scope, listeners: Collection[asyncio.Event]) -> None:
+        informer: Informer[None] = Informer(self._client, scope, _nothing)
+
+        async def tell(_change: Change[None]) -> None:
+            if informer.synced.is_set():
+                for listener in listeners:
+                    listener.set()
+
+        await informer.run(tell)
+
+
+def _nothing(_obj: Object) -> None:
+    """Only that something changed is of interest."""
