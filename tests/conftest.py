@@ -1,3 +1,11 @@
 """Fixtures shared by all tests live in tests/support, one module per kind."""
 
-pytest_plugins = ["support.nats", "support.nats_cluster", "support.platform", "support.tools", "support.apps"]
+pytest_plugins = [
+    "support.nats",
+    "support.nats_cluster",
+    "support.platform",
+    "support.tools",
+    "support.apps",
+    "support.dashboard",
+    "support.browser",
+]
