@@ -1,39 +1,37 @@
 """The dashboard with an identity provider and people to sign in: the guide's app `my-app`, another one, and somebody for each role."""
 
 import base64
-import json
-import subprocess
-import sys
+import hashlib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pytest
-import yaml
 
 from app_platform.contracts import names
 from app_platform.dashboard.credential import SECRET as OIDC_SECRET
 from app_platform.dashboard.impersonation import ROLE
-from app_platform.kube import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, SECRETS, KubeClient
+from app_platform.kube import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, SECRETS, KubeClient, Resource
 from app_platform.local import Platform
 from support.apps import App
 from support.cluster import Cluster
-from support.identity import PASSWORD, PASSWORD_DIGEST, SECRET, client, clients_file
+from support.identity import SECRET, client, clients_file
 from support.platform import eventually
 
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 CLIENT_ID: Final = "app-platform-dashboard"
 PEOPLE: Final[Mapping[str, tuple[str, ...]]] = {
     "paula": ("platform-admins",),
-    "ada": ("my-app-admins", "everybody"),
+    "ada": ("my-app-admins",),
     "dev": ("my-app-developers",),
     "rita": ("my-app-readers",),
     "sam": (),
     "olga": ("other-app-admins",),
 }
-"""The sample people, by their groups; everybody's password is `support.identity.PASSWORD`."""
+"""The sample people of the local platform, by their groups."""
+PASSWORD: Final = "password"
 SPEAKABLE: Final = (
     "platform-admins",
     "my-app-admins",
@@ -67,43 +65,15 @@ def access(app: str) -> list[dict[str, str]]:
     return [{"group": f"{app}-{role}s", "role": role} for role in ("admin", "developer", "reader")]
 
 
-def users_text() -> str:
-    """The provider's users file."""
-    users = {
-        name: {
-            "displayname": name.capitalize(),
-            "email": f"{name}@example.com",
-            "groups": list(groups),
-            "password": PASSWORD_DIGEST,
-        }
-        for name, groups in PEOPLE.items()
-    }
-    return yaml.safe_dump({"users": users})
-
-
-def start_provider(folder: Path, issuer: str, port: int, dashboard_url: str) -> subprocess.Popen[bytes]:
-    """Start the identity provider with the dashboard's client; returns when it answers."""
-    config, users = folder / "clients.yml", folder / "users.yml"
-    redirect = f"{dashboard_url}/auth/callback"
-    config.write_text(
-        clients_file(client(client_id=CLIENT_ID, client_name="Dashboard", redirect_uris=[redirect]))
-    )
-    users.write_text(users_text())
-    arguments = [
-        "--config",
-        config,
-        "--users",
-        users,
-        "--issuer",
-        issuer,
-        "--port",
-        str(port),
-        "--state",
-        folder,
-    ]
-    process = subprocess.Popen([sys.executable, "-m", "app_platform.local.identity", *map(str, arguments)])
-    eventually(lambda: _answers(f"{issuer}/api/health"), "the identity provider answers")
-    return process
+async def give_client_list(kube: KubeClient, redirect_uri: str) -> None:
+    """What oidc-registrar writes for Authelia: the dashboard's client."""
+    text = clients_file(client(client_id=CLIENT_ID, client_name="Dashboard", redirect_uris=[redirect_uri]))
+    manifest = SECRETS.manifest("authelia-oidc-clients", "authelia")
+    manifest["data"] = {"oidc-clients.yml": base64.b64encode(text.encode()).decode()}
+    await kube.apply(SECRETS, manifest, field_manager="test", force=True)
+    note = {"labrats.work/oidc-clients": hashlib.sha256(text.encode()).hexdigest()}
+    patch = {"spec": {"template": {"metadata": {"annotations": note}}}}
+    await kube.merge_patch(DEPLOYMENTS, "authelia", "authelia", patch)
 
 
 async def give_client(kube: KubeClient) -> None:
@@ -131,12 +101,10 @@ async def give_groups(kube: KubeClient, groups: tuple[str, ...] = SPEAKABLE) -> 
     await kube.apply(CLUSTER_ROLE_BINDINGS, binding, field_manager="test", force=True)
 
 
-def furnish(platform: Platform, cluster: Cluster, folder: Path) -> tuple[Dashboard, subprocess.Popen[bytes]]:
+def furnish(platform: Platform, cluster: Cluster) -> Dashboard:
     """Everything that people need to sign in, and two apps."""
-    url = platform.env["DASHBOARD_URL"]
-    port = json.loads(platform.state.ports_file.read_text())["identity"]
-    issuer = f"http://127.0.0.1:{port}"
-    process = start_provider(folder, issuer, port, url)
+    url, issuer = platform.env["DASHBOARD_URL"], platform.env["OIDC_ISSUER_URL"]
+    cluster.do(lambda kube: give_client_list(kube, f"{url}/auth/callback"))
     cluster.do(give_client)
     cluster.do(give_groups)
     made = Dashboard(url, issuer, platform, cluster)
@@ -144,18 +112,14 @@ def furnish(platform: Platform, cluster: Cluster, folder: Path) -> tuple[Dashboa
         made.app(name).register(access=access(name))
     for name in ("my-app", "other-app"):
         made.app(name).until_ready()
-    return made, process
+    eventually(lambda: _answers(f"{issuer}/api/health"), "the identity provider answers")
+    return made
 
 
 @pytest.fixture(scope="session")
-def dashboard(
-    whole_platform: Platform, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Dashboard]:
+def dashboard(whole_platform: Platform, cluster: Cluster) -> Dashboard:
     """The dashboard of the shared whole platform."""
-    made, process = furnish(whole_platform, cluster, tmp_path_factory.mktemp("identity"))
-    yield made
-    process.terminate()
-    process.wait()
+    return furnish(whole_platform, cluster)
 
 
 def _answers(url: str) -> bool:
