@@ -23,10 +23,10 @@ from app_platform.local.identity.store import Grant
 
 SCOPE_WORDS: Mapping[str, str] = {
     "openid": "know that you signed in",
-    "profile": "your name",
-    "email": "your e-mail address",
-    "groups": "your groups",
-    "offline_access": "all this also while you are away",
+    "profile": "see your name",
+    "email": "see your e-mail address",
+    "groups": "see your groups",
+    "offline_access": "do all this also while you are away",
 }
 _REDIRECT_SECONDS = 10  # that `max_age` may be exceeded by, on the way back from the sign-in page
 
