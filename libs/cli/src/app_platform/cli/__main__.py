@@ -4,7 +4,17 @@ from typing import Final
 
 import typer
 
-from app_platform.cli.commands import dead_letters, doctor, events, replay, rotate_key, status
+from app_platform.cli.commands import (
+    dead_letters,
+    doctor,
+    events,
+    export,
+    replay,
+    rotate_key,
+    scaffold,
+    status,
+    verify,
+)
 
 app: Final = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +26,9 @@ app.command("status", help=status.HELP)(status.status)
 app.add_typer(events.app, name="events")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("replay", help=replay.HELP)(replay.replay)
+app.command("verify", help=verify.HELP)(verify.verify_files)
+app.command("export", help=export.HELP)(export.export)
+app.command("scaffold", help=scaffold.HELP)(scaffold.scaffold)
 app.command("rotate-key", help=rotate_key.HELP)(rotate_key.rotate_key)
 
 

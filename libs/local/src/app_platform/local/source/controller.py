@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from app_platform.gitread import Credential, CredentialError, credential
 from app_platform.kube import (
     GIT_REPOSITORIES,
     SECRETS,
@@ -23,7 +24,6 @@ from app_platform.kube import (
     Object,
     Scope,
 )
-from app_platform.local.source.credentials import Credential, credential
 from app_platform.local.source.fetch import Fetcher
 from app_platform.local.source.status import (
     RefusedError,
@@ -140,7 +140,10 @@ class Controller:
 
     async def _credential(self, namespace: str, asked: Wanted) -> Credential:
         secret = await self._client.find(SECRETS, asked.secret, namespace)
-        return credential(asked.url, asked.secret, (secret or {}).get("data") or {})
+        try:
+            return credential(asked.url, asked.secret, (secret or {}).get("data") or {})
+        except CredentialError as error:
+            raise RefusedError("AuthenticationFailed", str(error)) from None
 
 
 def _is_within(new: dict[str, Any], old: dict[str, Any]) -> bool:

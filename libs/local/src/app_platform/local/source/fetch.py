@@ -14,7 +14,7 @@ import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
-from app_platform.local.source.credentials import Credential
+from app_platform.gitread import Credential
 from app_platform.local.source.status import Artifact, RefusedError, Wanted
 
 _FETCH_SECONDS = 60.0

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app_platform.local.source.credentials import credential
-from app_platform.local.source.status import RefusedError
+from app_platform.gitread import CredentialError, credential
 
 
 def data(**entries: str) -> dict[str, str]:
@@ -48,12 +47,12 @@ def test_ssh_looks_at_the_secrets_key_and_hosts_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_missing_entry_is_named(url: str, entries: dict[str, str], missing: str) -> None:
-    with pytest.raises(RefusedError, match=f"the Secret git needs the keys {missing}"):
+    with pytest.raises(CredentialError, match=f"the Secret git needs the keys {missing}"):
         credential(url, "git", data(**entries))
 
 
 def test_what_is_not_text_is_refused_without_being_quoted() -> None:
     binary = {"username": "", "password": base64.b64encode(b"\xff\xfep4ss").decode()}
-    with pytest.raises(RefusedError, match="not text") as caught:
+    with pytest.raises(CredentialError, match="not text") as caught:
         credential("https://h/r.git", "git", binary)
     assert caught.value.__cause__ is None

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from app_platform.local.source.status import RefusedError
+
+class CredentialError(Exception):
+    """The Secret does not hold what git needs; the text names the entries, never a value."""
 
 
 class Credential(Protocol):
@@ -75,7 +77,7 @@ def credential(url: str, name: str, data: Mapping[str, str]) -> Credential:
         data: its ``data``, in base64; empty when there is no such Secret.
 
     Raises:
-        RefusedError: an entry is missing, or is not text.
+        CredentialError: an entry is missing, or is not text.
     """
     if url.startswith("ssh://"):
         identity, known_hosts = _entries(name, data, "identity", "known_hosts")
@@ -86,11 +88,9 @@ def credential(url: str, name: str, data: Mapping[str, str]) -> Credential:
 
 def _entries(name: str, data: Mapping[str, str], *keys: str) -> list[str]:
     if not set(keys) <= data.keys():
-        raise RefusedError("AuthenticationFailed", f"the Secret {name} needs the keys {' and '.join(keys)}")
+        raise CredentialError(f"the Secret {name} needs the keys {' and '.join(keys)}")
     try:
         return [base64.b64decode(data[key]).decode() for key in keys]
     except UnicodeDecodeError:
         # Without the cause, whose text quotes the value.
-        raise RefusedError(
-            "AuthenticationFailed", f"the Secret {name} holds values that are not text"
-        ) from None
+        raise CredentialError(f"the Secret {name} holds values that are not text") from None

@@ -1,0 +1,62 @@
+"""``app-platform scaffold``: an app repository to start with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from app_platform.cli import connect
+from app_platform.cli.errors import CommandError
+from app_platform.cli.options import RequiredApp
+from app_platform.scaffold import ScaffoldError, Wanted, files, flux_manifests
+
+HELP = (
+    "Write the repository of an app as the guide lays it out: source, Dockerfile, kustomize base and one overlay per namespace. Nothing "
+    "that is there is overwritten. Needs no cluster.\n\n"
+    "Example: app-platform scaffold --app my-app --image ghcr.io/labrats-work/my-app:1.2.3 --to apps.my-app"
+)
+
+
+def scaffold(
+    app_name: RequiredApp,
+    image: Annotated[str, typer.Option("--image", help="Its image, with a semantic version as tag.")],
+    folder: Annotated[
+        Path | None, typer.Option("--to", help="Where to write; by default apps.<app>.")
+    ] = None,
+    namespaces: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", help="May be repeated; by default <app>-dev and <app>-prod."),
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="That the app listens on.")] = 8080,
+    domain: Annotated[str, typer.Option("--domain", help="The app is <app>.<domain>.")] = "hcl.labrats.work",
+    repository: Annotated[
+        str | None,
+        typer.Option("--repository", help="Its URL: then flux.yaml is written too, to be applied once."),
+    ] = None,
+) -> None:
+    async def write() -> None:
+        try:
+            wanted = Wanted(app_name, image, tuple(namespaces or ()), port, domain)
+            made = files(wanted) | ({"flux.yaml": _flux(wanted, repository)} if repository else {})
+        except ScaffoldError as error:
+            raise CommandError(str(error)) from None
+        _write(folder or Path(f"apps.{app_name}"), made)
+
+    connect.execute(write)
+
+
+def _flux(wanted: Wanted, repository: str) -> str:
+    return yaml.safe_dump_all(flux_manifests(wanted, repository), sort_keys=False)
+
+
+def _write(folder: Path, made: dict[str, str]) -> None:
+    there = [path for path in made if (folder / path).exists()]
+    if there:
+        raise CommandError(
+            f"{folder} already has {', '.join(there)}: choose another folder, or move them away"
+        )
+    for path, content in made.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(content)
+        typer.echo(folder / path)

@@ -1,0 +1,113 @@
+"""``app-platform verify``: whether Git holds what the intents say."""
+
+import asyncio
+from typing import Annotated, Final
+
+import typer
+
+from app_platform import sops
+from app_platform.cli import connect, findings
+from app_platform.cli.errors import CommandError
+from app_platform.cli.options import Exit, JsonOption, Output, OutputOption
+from app_platform.cli.repository import platform_repository
+from app_platform.cli.verifying import Held, Intent, verify
+from app_platform.contracts import Registration, names
+from app_platform.diagnosis import Finding, Reference, State, worst
+from app_platform.kube import SECRETS, Forbidden, KubeClient, NotFound, Selector
+from app_platform.kube.registrations import REGISTRATIONS
+
+HELP = (
+    "Check every file of the platform repositories: in the right place, decrypts, unaltered (MAC), equal to its intent. Needs the "
+    "rights of an operator: it reads age keys and intents. Prints names of keys, never a value.\n\n"
+    "Exit status: 0 all is right, 3 something is not, 4 an app could not be checked.\n\n"
+    "Examples:\n\napp-platform verify --app my-app\n\napp-platform verify --all -o json"
+)
+_AT_ONCE: Final = 4
+_SETTLING: Final = 5.0
+"""Seconds after which a difference is looked at again: a commit may have been made between reading Git and the intents."""
+_INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
+
+
+def verify_files(
+    app_name: Annotated[str | None, typer.Option("--app", help="Check this app.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Check every app.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Print files that are right, too.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+) -> None:
+    if bool(app_name) == everything:
+        raise typer.BadParameter("name an app with --app, or say --all")
+    found = connect.run_on_cluster(lambda client: _verify(client, app_name))
+    findings.show(found, as_json=as_json or output is Output.JSON, everything=verbose)
+    raise typer.Exit({State.PROBLEM: Exit.PROBLEM, State.UNKNOWN: Exit.UNKNOWN}.get(worst(found), Exit.DONE))
+
+
+async def _verify(client: KubeClient, app_name: str | None) -> list[Finding]:
+    if app_name:
+        return await _settled(client, app_name)
+    apps = [obj["metadata"]["name"] for obj in await client.list(REGISTRATIONS)]
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(app: str) -> list[Finding]:
+        async with slots:
+            try:
+                return await _settled(client, app)
+            except CommandError as error:
+                return [
+                    Finding(
+                        "app", app, State.UNKNOWN, str(error), about=Reference("AppPlatformRegistration", app)
+                    )
+                ]
+
+    return [finding for found in await asyncio.gather(*map(one, apps)) for finding in found]
+
+
+async def _settled(client: KubeClient, app: str) -> list[Finding]:
+    found = await _once(client, app)
+    if worst(found) is State.OK:
+        return found
+    await asyncio.sleep(_SETTLING)
+    return await _once(client, app)
+
+
+async def _once(client: KubeClient, app: str) -> list[Finding]:
+    try:
+        registration = Registration.from_object(await client.get(REGISTRATIONS, app))
+    except NotFound:
+        raise CommandError(f"there is no app {app!r}: see `app-platform status`") from None
+    async with platform_repository(client, registration) as clone:
+        files = await clone.files(await clone.head(), f"{names.SECRETS_FOLDER}/")
+    return verify(
+        Held(
+            registration, files, await _intents(client, registration), await _identities(client, registration)
+        )
+    )
+
+
+async def _intents(client: KubeClient, registration: Registration) -> list[Intent]:
+    home = registration.platform_namespace
+    try:
+        return [Intent.from_object(obj) for obj in await client.list(SECRETS, home, _INTENTS)]
+    except Forbidden:
+        raise CommandError(f"this needs the right to list secrets in {home}") from None
+
+
+async def _identities(client: KubeClient, registration: Registration) -> tuple[sops.Identity, ...]:
+    home = registration.platform_namespace
+    try:
+        secret = await client.get(SECRETS, names.AGE_KEY_SECRET, home)
+        return sops.parse_identities(_entry(secret))
+    except NotFound:
+        raise CommandError(
+            f"Secret {names.AGE_KEY_SECRET} is missing in {home}: nothing can be decrypted"
+        ) from None
+    except sops.InvalidKeyError as error:
+        raise CommandError(f"Secret {names.AGE_KEY_SECRET} in {home}: {error}") from None
+
+
+def _entry(secret: dict[str, dict[str, str]]) -> str:
+    return (
+        Intent.from_object({**secret, "type": ""}).data.get(names.AGE_KEY_ENTRY, b"").decode(errors="replace")
+    )

@@ -1,0 +1,142 @@
+"""Whether a platform repository holds what it should: every file in its place, readable, unaltered, and what its intent says. Pure.
+
+Guarantees: no value is in anything that is said; of contents that differ, the names of the keys are told.
+Leaves out: what lies outside ``secrets/``, which git-committer puts right in each round.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app_platform import sops
+from app_platform.contracts import Registration, names
+from app_platform.diagnosis import Finding, Reference, State
+
+_KEEP: Final = f"{names.SECRETS_FOLDER}/.gitkeep"
+_ROUND: Final = 'The next round (10 minutes) puts it back; `kubectl annotate apr <app> labrats.work/looked-at="$(date +%s)" --overwrite` is quicker.'
+_FOREIGN: Final = f"Do not put files under secrets/: they are removed. {_ROUND}"
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A secret intent with its content.
+
+    Attributes:
+        data: Key to raw value.
+        settled: Whether it says that its content is committed.
+    """
+
+    name: str
+    type: str
+    targets: tuple[str, ...]
+    data: Mapping[str, bytes] = field(repr=False)
+    settled: bool = True
+
+    @classmethod
+    def from_object(cls, obj: Mapping[str, Any]) -> "Intent":
+        """From the Secret as the API server returns it."""
+        notes = obj["metadata"].get("annotations") or {}
+        listed = notes.get(names.TARGET_NAMESPACES, "").split(",")
+        data = {key: base64.b64decode(value) for key, value in (obj.get("data") or {}).items()}
+        committed = (
+            notes.get(names.SECRET_STATUS) == "Committed" and "deletionTimestamp" not in obj["metadata"]
+        )
+        return cls(
+            obj["metadata"]["name"],
+            obj.get("type") or "Opaque",
+            tuple(dict.fromkeys(name.strip() for name in listed if name.strip())),
+            data,
+            committed,
+        )
+
+
+@dataclass(frozen=True)
+class Held:
+    """What there is of an app.
+
+    Attributes:
+        files: Path to content of everything under ``secrets/``.
+        identities: Of the app's key file.
+    """
+
+    registration: Registration
+    files: Mapping[str, str] = field(repr=False)
+    intents: Sequence[Intent]
+    identities: Sequence[sops.Identity] = field(repr=False)
+
+
+def verify(held: Held) -> list[Finding]:
+    """One finding for each file, and one for each that is missing."""
+    by_name = {intent.name: intent for intent in held.intents}
+    found = [_file(held, path, by_name) for path in sorted(held.files) if path != _KEEP]
+    return found + list(_missing(held))
+
+
+def _file(held: Held, path: str, intents: Mapping[str, Intent]) -> Finding:
+    place = names.parse_secret_path(path)
+    if place is None or place[0] not in held.registration.spec.namespaces:
+        return _said(path, State.PROBLEM, "no secret of the app lies there", _FOREIGN)
+    namespace, name = place
+    intent = intents.get(name)
+    if intent is None or namespace not in intent.targets:
+        return _said(path, State.PROBLEM, f"no intent asks for {name} in {namespace}", _ROUND)
+    try:
+        document = sops.decrypt(held.files[path], held.identities)
+    except sops.SopsError as error:
+        return _said(path, State.PROBLEM, f"{type(error).__name__}: {error}", _ROUND)
+    difference = _difference(document, namespace, intent)
+    if difference and not intent.settled:
+        return _said(
+            path,
+            State.WARNING,
+            f"{difference}; the intent is not committed yet",
+            "Wait, or ask `app-platform doctor`.",
+        )
+    if difference:
+        return _said(path, State.PROBLEM, difference, _ROUND)
+    return _recipients(held, path)
+
+
+def _difference(document: Mapping[str, Any], namespace: str, intent: Intent) -> str:
+    meta = document.get("metadata") or {}
+    named = (document.get("kind"), meta.get("namespace"), meta.get("name"))
+    if named != ("Secret", namespace, intent.name):
+        return f"it is the file of {named[0]} {named[1]}/{named[2]}"
+    if document.get("type") != intent.type:
+        return f"its type is {document.get('type')}, the intent's {intent.type}"
+    there = {key: base64.b64decode(value) for key, value in (document.get("data") or {}).items()}
+    wrong = sorted(key for key in there.keys() | intent.data.keys() if there.get(key) != intent.data.get(key))
+    return f"it holds something else than the intent under {', '.join(wrong)}" if wrong else ""
+
+
+def _recipients(held: Held, path: str) -> Finding:
+    status = held.registration.status
+    wanted = (status.recipient, *status.extra_recipients)
+    if sops.recipients(held.files[path]) != wanted:
+        return _said(
+            path,
+            State.WARNING,
+            "it is right, and encrypted for other recipients than the present ones",
+            "See status.rotation of the registration.",
+        )
+    return _said(path, State.OK, "decrypts, is unaltered, and equals its intent")
+
+
+def _missing(held: Held) -> Iterator[Finding]:
+    for intent in held.intents:
+        for namespace in intent.targets:
+            path = names.secret_path(namespace, intent.name)
+            if intent.settled and path not in held.files:
+                yield _said(
+                    path, State.PROBLEM, "the intent is committed, and this file of it is missing", _ROUND
+                )
+
+
+def _said(path: str, state: State, detail: str, advice: str = "") -> Finding:
+    return Finding("file", path, state, detail, advice, _about(path))
+
+
+def _about(path: str) -> Reference | None:
+    place = names.parse_secret_path(path)
+    return Reference("Secret", place[1], place[0]) if place else None

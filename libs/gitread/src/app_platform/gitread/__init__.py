@@ -1,0 +1,10 @@
+"""Reads a Git repository with the credential that Flux has for it.
+
+Guarantees: a credential reaches git by its environment or by files that only their owner may read, never by the command
+line; no prompt is ever waited for; nothing is pushed. Leaves out: working trees, and everything that writes.
+"""
+
+from app_platform.gitread.clone import Changed, Clone, Commit, GitError, cloned
+from app_platform.gitread.credentials import Credential, CredentialError, credential
+
+__all__ = ["Changed", "Clone", "Commit", "Credential", "CredentialError", "GitError", "cloned", "credential"]

@@ -1,0 +1,12 @@
+"""The files of an app repository as the guide lays it out. Pure.
+
+Guarantees: what is made is deployed by Flux as it is, follows the guide's container best practices, and gets no warning from
+the platform's admission policies; the same input gives the same bytes.
+Leaves out: writing files, and the app itself beyond a page that says hello.
+"""
+
+from app_platform.scaffold.flux import flux_manifests
+from app_platform.scaffold.tree import files
+from app_platform.scaffold.wanted import ScaffoldError, Wanted
+
+__all__ = ["ScaffoldError", "Wanted", "files", "flux_manifests"]
