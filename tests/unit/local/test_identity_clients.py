@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from app_platform.local.identity.clients import parse_clients
 from app_platform.local.identity.errors import ConfigurationError
+from app_platform.local.identity.registry import parse_clients
 from support.identity import SECRET, SECRET_DIGEST, client, clients_file
 
 

@@ -7,8 +7,9 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from app_platform.local.identity import authorization, endpoints, keys, pages
-from app_platform.local.identity.clients import load_clients
-from app_platform.local.identity.grants import Parts, Server
+from app_platform.local.identity.grants import Server
+from app_platform.local.identity.parts import Parts
+from app_platform.local.identity.registry import load_clients
 from app_platform.local.identity.sessions import COOKIE
 from app_platform.local.identity.store import Store
 from app_platform.local.identity.users import Users

@@ -16,8 +16,9 @@ from werkzeug.datastructures import MultiDict
 
 from app_platform.local.identity import sessions
 from app_platform.local.identity.clients import Client
-from app_platform.local.identity.grants import EndUser, Parts, Server, new_family
+from app_platform.local.identity.grants import Server
 from app_platform.local.identity.pages import AUTHORIZATION_PATH, Page, refusal
+from app_platform.local.identity.parts import EndUser, Parts, new_family
 from app_platform.local.identity.sessions import SignedIn
 from app_platform.local.identity.store import Grant
 

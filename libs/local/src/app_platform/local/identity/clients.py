@@ -1,31 +1,25 @@
-"""The clients file: `identity_providers.oidc.clients` and `.claims_policies` of Authelia's configuration, and nothing else.
+"""A client and a claims policy as Authelia's configuration has them.
 
 Every rule is one that Authelia documents (configuration reference, "OpenID Connect 1.0 Clients" and "Provider", v4.39), with its
 message in the terms of the file. Where Authelia offers a choice that the local provider does not have, only the value that it
-does have is accepted. A property that Authelia does not know is an error, and so is an empty list.
+does have is accepted. A property that Authelia does not know is an error.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
 from app_platform.local.identity import digests
 from app_platform.local.identity.claims import POLICY_CLAIMS
 from app_platform.local.identity.durations import Duration
-from app_platform.local.identity.errors import ConfigurationError
 
 CLIENT_ID: Final = r"^[A-Za-z0-9._~-]{1,100}$"
 """RFC 3986 unreserved characters, at most a hundred: Authelia's rule for `client_id`."""
@@ -67,11 +61,13 @@ def _unique(values: list[str]) -> list[str]:
     return values
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of the file: knows all its properties, converts nothing, and shows no value in an error."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
-class ClaimsPolicy(_Part):
+class ClaimsPolicy(Part):
     """What a client's tokens say beyond the minimum. Custom claims and merged audiences are not there locally."""
 
     id_token: list[Annotated[str, AfterValidator(_known_claim)]] = Field(default_factory=list)
@@ -80,7 +76,7 @@ class ClaimsPolicy(_Part):
     custom_claims: Annotated[dict[str, Any], Field(max_length=0)] = Field(default_factory=dict)
 
 
-class Client(_Part):
+class Client(Part):
     """One client, with Authelia's defaults. The methods are those that Authlib asks a client for (`ClientMixin`)."""
 
     client_id: Annotated[str, Field(pattern=CLIENT_ID)]
@@ -195,108 +191,3 @@ class Client(_Part):
     def check_grant_type(self, grant_type: str) -> bool:
         """For Authlib."""
         return grant_type in self.grant_types
-
-
-@dataclass(frozen=True)
-class Registry:
-    """All clients by id, and the claims that each one's ID tokens carry beyond the minimum."""
-
-    clients: Mapping[str, Client]
-    id_token_claims: Mapping[str, frozenset[str]]
-
-    def find(self, client_id: str) -> Client | None:
-        """The client, if there is one."""
-        return self.clients.get(client_id)
-
-
-class _OpenIDConnect(_Part):
-    clients: list[Client] = Field(default_factory=list)
-    claims_policies: dict[str, ClaimsPolicy] = Field(default_factory=dict)
-
-
-class _IdentityProviders(_Part):
-    oidc: _OpenIDConnect
-
-
-class _File(_Part):
-    identity_providers: _IdentityProviders
-
-
-def load_clients(path: Path) -> Registry:
-    """Read and validate a clients file.
-
-    Raises:
-        ConfigurationError: it cannot be read, or breaks a rule; every broken rule is named.
-    """
-    try:
-        return parse_clients(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from error
-
-
-def parse_clients(text: str) -> Registry:
-    """Validate the text of a clients file.
-
-    Raises:
-        ConfigurationError: as `load_clients`.
-    """
-    content = _yaml(text)
-    try:
-        oidc = _File.model_validate(content).identity_providers.oidc
-    except ValidationError as error:
-        raise ConfigurationError("\n".join(_mistakes(error, content))) from None
-    if mistakes := _contradictions(oidc):
-        raise ConfigurationError("\n".join(mistakes))
-    policies = {"": ClaimsPolicy(), **oidc.claims_policies}
-    claims = {each.client_id: frozenset(policies[each.claims_policy].id_token) for each in oidc.clients}
-    return Registry({each.client_id: each for each in oidc.clients}, claims)
-
-
-def _yaml(text: str) -> object:
-    try:
-        return yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        # The problem and its place only: PyYAML's own message quotes the line.
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise ConfigurationError(f"the file is not YAML: {error.problem} in line {line}") from None
-    except yaml.YAMLError:
-        raise ConfigurationError(
-            "the file is not YAML: it holds characters that YAML does not allow"
-        ) from None
-
-
-def _contradictions(oidc: _OpenIDConnect) -> list[str]:
-    """What is wrong with the list as a whole."""
-    if not oidc.clients:
-        return ["identity_providers: oidc: option 'clients' must have one or more clients configured"]
-    ids = [client.client_id for client in oidc.clients]
-    twice = sorted({each for each in ids if ids.count(each) > 1})
-    return [f"clients: client '{each}': option 'client_id' must be unique" for each in twice] + [
-        f"clients: client '{client.client_id}': option 'claims_policy' names '{client.claims_policy}', which is not configured"
-        for client in oidc.clients
-        if client.claims_policy and client.claims_policy not in oidc.claims_policies
-    ]
-
-
-def _mistakes(error: ValidationError, content: object) -> list[str]:
-    """A line per mistake, with the client's id in the place of its number. Never the value: it may be a digest."""
-    return [
-        f"{_place(each['loc'], content)}: {each['msg'].removeprefix('Value error, ')}"
-        for each in error.errors()
-    ]
-
-
-def _place(path: tuple[int | str, ...], content: object) -> str:
-    words: list[str] = []
-    for step in path:
-        content = _descend(content, step)
-        client = content.get("client_id") if isinstance(content, Mapping) and isinstance(step, int) else None
-        words.append(f"client '{client}'" if client else str(step))
-    return ": ".join(words) or "the file"
-
-
-def _descend(content: object, step: int | str) -> object:
-    if isinstance(content, Mapping):
-        return content.get(step)
-    is_index = isinstance(content, list) and isinstance(step, int) and step < len(content)
-    return content[step] if is_index else None  # type: ignore[index]

@@ -7,9 +7,10 @@ from flask import Blueprint, jsonify
 from werkzeug.wrappers import Response
 
 from app_platform.local.identity.claims import SCOPE_CLAIMS, granted_claims, subject
-from app_platform.local.identity.grants import AUTH_METHODS, AccessTokens, Parts, Server, end_user
+from app_platform.local.identity.grants import AUTH_METHODS, AccessTokens, Server
 from app_platform.local.identity.keys import ALGORITHM, public_keys
 from app_platform.local.identity.pages import AUTHORIZATION_PATH
+from app_platform.local.identity.parts import Parts, end_user
 
 
 def blueprint(server: Server, parts: Parts) -> Blueprint:

@@ -4,9 +4,6 @@ Beyond Authlib's own checks it is demanded, as Authelia does: a `state` of at le
 there is one, PKCE by the client's own rules, `offline_access` for a refresh token.
 """
 
-import time
-import uuid
-from dataclasses import dataclass
 from typing import Any, Final
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
@@ -15,54 +12,22 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc9207 import IssuerParameter
-from authlib.oidc.core import OpenIDCode
 from flask import Flask
-from joserfc.jwk import RSAKey
 
-from app_platform.local.identity.claims import id_token_claims, subject
-from app_platform.local.identity.clients import Client, Registry
-from app_platform.local.identity.keys import ALGORITHM
+from app_platform.local.identity.clients import Client
+from app_platform.local.identity.id_token import SignedIdentity
+from app_platform.local.identity.parts import (
+    ACCESS_SECONDS,
+    CODE_SECONDS,
+    REFRESH_SECONDS,
+    EndUser,
+    Parts,
+    end_user,
+)
 from app_platform.local.identity.store import Grant, Store
-from app_platform.local.identity.users import User, Users
-
-CODE_SECONDS: Final = 60
-ACCESS_SECONDS: Final = 3600
-REFRESH_SECONDS: Final = 5400
-ID_TOKEN_SECONDS: Final = 3600
-"""Authelia's default lifespans."""
 
 AUTH_METHODS: Final = ["client_secret_basic", "client_secret_post", "none"]
 _SHORTEST_PARAMETER: Final = 8  # Authelia's `minimum_parameter_entropy`
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the flows work with."""
-
-    issuer: str
-    registry: Registry
-    users: Users
-    store: Store
-    key: RSAKey
-
-
-@dataclass(frozen=True)
-class EndUser:
-    """A signed-in user, as one client sees the sign-in: what `request.user` is in Authlib."""
-
-    user: User
-    grant: Grant
-
-
-def end_user(parts: Parts, grant: Grant) -> EndUser | None:
-    """Who a code or token speaks for, if that user may still sign in."""
-    user = parts.users.find(grant.username)
-    return EndUser(user, grant) if user else None
-
-
-def new_family() -> str:
-    """A name for one sign-in at one client."""
-    return str(uuid.uuid4())
 
 
 class Server(AuthorizationServer):
@@ -193,51 +158,6 @@ class Issuer(IssuerParameter):
     def get_issuer(self) -> str:
         """For Authlib."""
         return self._issuer
-
-
-class SignedIdentity(OpenIDCode):
-    """The ID token."""
-
-    def __init__(self, parts: Parts) -> None:
-        super().__init__()
-        self._parts = parts
-
-    def exists_nonce(self, nonce: str, request: Any) -> bool:
-        """A nonce is for the client to check; Authelia does not remember them either."""
-        return False
-
-    def resolve_client_private_key(self, client: Client) -> RSAKey:
-        """One key for all clients."""
-        return self._parts.key
-
-    def get_client_algorithm(self, client: Client) -> str:
-        """The only one there is."""
-        return ALGORITHM
-
-    def get_encode_header(self, client: Client) -> dict[str, Any]:
-        """With the key's id, so that clients find it in the key set."""
-        return {"alg": ALGORITHM, "kid": self._parts.key.kid}
-
-    def get_client_claims(self, client: Client) -> dict[str, Any]:
-        """What is the same in all ID tokens for a client."""
-        return {
-            "iss": self._parts.issuer,
-            "aud": [client.client_id],
-            "azp": client.client_id,
-            "exp": int(time.time()) + ID_TOKEN_SECONDS,
-            "jti": str(uuid.uuid4()),
-        }
-
-    def generate_user_info(self, user: EndUser, scope: str) -> dict[str, Any]:
-        """What an ID token says of the user: who it is, and what the client's claims policy adds."""
-        grant = user.grant
-        policy = self._parts.registry.id_token_claims[grant.client_id]
-        return {
-            "sub": subject(user.user.name),
-            "auth_time": grant.auth_time,
-            "amr": grant.get_amr(),
-            **id_token_claims(user.user, scope.split(), grant.requested_at, policy),
-        }
 
 
 class Revocation(RevocationEndpoint):
