@@ -38,6 +38,11 @@ class Registrations:
         except NotFound:
             return None
 
+    async def apps(self) -> list[str]:
+        """The names of all registrations."""
+        listed = await self._client.list(REGISTRATIONS, metadata_only=True)
+        return [each["metadata"]["name"] for each in listed]
+
     async def report(self, registration: Registration, verdict: Verdict, status: Mapping[str, Any]) -> None:
         """Write a condition, made of the verdict, and the status fields that go with it, if they differ.
 
