@@ -22,6 +22,7 @@ class FakeCluster:
         self.namespaces: dict[str, NamespaceView] = {}
         self.objects: dict[Key, Manifest] = {}
         self.writes: list[tuple[str, Key]] = []
+        self.oidc_secrets = frozenset[str]()
 
     def add_namespace(self, name: str, labels: Mapping[str, str] | None = None, **fields: Any) -> None:
         """A namespace that somebody else made."""
@@ -34,7 +35,7 @@ class FakeCluster:
             n: v for n, v in self.namespaces.items() if n in wanted or v.labels.get(names.APP_LABEL) == app
         }
         mine = [o for o in self.objects.values() if o["metadata"]["labels"].get(names.APP_LABEL) == app]
-        return Observed(seen, mine)
+        return Observed(seen, mine, self.oidc_secrets)
 
     async def has_released(self, app: str) -> bool:
         """See ``Cluster.has_released``."""

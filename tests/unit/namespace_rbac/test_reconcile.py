@@ -7,9 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app_platform.contracts import (
+    Event,
     FluxObjectChanged,
     ManagedObjectChanged,
     NamespacesReady,
+    OidcClientRegistered,
+    OidcClientRejected,
+    OidcClientRemoved,
     RegistrationChanged,
     names,
 )
@@ -79,6 +83,28 @@ async def test_doing_it_again_writes_nothing(service: Service) -> None:
     await service.run()
     assert service.cluster.writes == []
     assert len(service.sink.events) == 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        OidcClientRegistered(
+            app="my-app", name="web", uid="u", resource_version="1", client_id="web", redirect_uris=()
+        ),
+        OidcClientRejected(app="my-app", name="web", uid="u", resource_version="1", reason="…"),
+        OidcClientRemoved(app="my-app", name="web", uid="u", resource_version="1"),
+    ],
+)
+async def test_an_oidc_client_changes_what_may_be_read_and_nothing_for_later_stages(
+    service: Service, event: Event
+) -> None:
+    await service.run()
+    service.cluster.oidc_secrets = frozenset({"web"})
+    service.sink.events.clear()
+    assert await handlers.HANDLERS[type(event)](service.ports, [event]) == Done()
+    role = service.cluster.objects["Role", "my-app-platform", "secret-reader"]
+    assert role["rules"][0]["resourceNames"] == ["web"]
+    assert service.sink.events == []
 
 
 async def test_a_namespace_given_up_keeps_its_content_and_loses_its_bindings(service: Service) -> None:

@@ -25,6 +25,7 @@ from app_platform.kube import (
 from app_platform.namespace_rbac.ports import ConflictError, Manifest, NamespaceView, Observed
 
 SERVICE: Final = "namespace-rbac"
+_REGISTRAR: Final = names.finalizer("oidc-registrar")
 _MANAGED: Final = (ROLES, ROLE_BINDINGS, SERVICE_ACCOUNTS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
 _BY_KIND: Final = {r.kind: r for r in (NAMESPACES, *_MANAGED)}
 
@@ -100,10 +101,10 @@ class KubernetesCluster:
         ]
 
     async def _oidc_secrets(self, app: str, home: str) -> frozenset[str]:
-        """Opaque Secrets that carry the label: one of another type may be a token or a key that only wears it."""
+        """Secrets with the label that oidc-registrar has taken: it refuses those that only wear it, such as keys and tokens."""
         selector = Selector(labels=f"{names.OIDC_CLIENT_LABEL},{names.APP_LABEL}={app}", fields="type=Opaque")
         found = await self._client.list(SECRETS, home, selector, metadata_only=True)
-        return frozenset(secret["metadata"]["name"] for secret in found)
+        return frozenset(secret["metadata"]["name"] for secret in found if _is_client(secret["metadata"]))
 
     async def _delivered_to(self, home: str) -> frozenset[str]:
         try:
@@ -112,6 +113,10 @@ class KubernetesCluster:
             # Flux is not installed (yet).
             return frozenset()
         return frozenset(space for k in kustomizations for space in _inventory_namespaces(k))
+
+
+def _is_client(meta: Mapping[str, Any]) -> bool:
+    return _REGISTRAR in meta.get("finalizers", ()) and "deletionTimestamp" not in meta
 
 
 def _view(obj: Mapping[str, Any]) -> NamespaceView:

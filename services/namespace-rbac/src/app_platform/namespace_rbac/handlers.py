@@ -13,6 +13,9 @@ from app_platform.contracts import (
     FluxObjectChanged,
     ManagedObjectChanged,
     NamespacesReady,
+    OidcClientRegistered,
+    OidcClientRejected,
+    OidcClientRemoved,
     Registration,
     RegistrationChanged,
     RegistrationDeleted,
@@ -23,6 +26,8 @@ from app_platform.namespace_rbac.ports import ConflictError, Ports
 from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry, resync_mark
 
 _TERMINATING_RETRY: Final = timedelta(seconds=5)
+_ONLY_FOR_US: Final = (ManagedObjectChanged, OidcClientRegistered, OidcClientRejected, OidcClientRemoved)
+"""What others changed is put back, and OIDC clients change what may be read: nothing of that is new for the later stages."""
 
 
 async def reconcile(ports: Ports, events: Batch) -> Outcome:
@@ -33,8 +38,7 @@ async def reconcile(ports: Ports, events: Batch) -> Outcome:
     try:
         if registration.deleting:
             return await _remove(ports, registration)
-        # What others changed is put back; nothing is new for the stages after this one then.
-        tell = not all(isinstance(event, ManagedObjectChanged) for event in events)
+        tell = not all(isinstance(event, _ONLY_FOR_US) for event in events)
         return await _serve(ports, registration, resync_mark(events), tell=tell)
     except ConflictError as error:
         return Retry(str(error))
@@ -119,4 +123,7 @@ HANDLERS: HandlerTable[Ports] = {
     RegistrationDeleted: reconcile,
     FluxObjectChanged: flux_changed,
     ManagedObjectChanged: reconcile,
+    OidcClientRegistered: reconcile,
+    OidcClientRejected: reconcile,
+    OidcClientRemoved: reconcile,
 }

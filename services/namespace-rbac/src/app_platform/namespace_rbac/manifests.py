@@ -20,7 +20,14 @@ _HOME_ROLE: Final = "app-platform-home-"
 _REGISTRATION_ROLE: Final = "app-platform-registration:"
 _ROLES_THAT_READ: Final = frozenset(Role)
 _ROLES_THAT_CHANGE: Final = frozenset({Role.ADMIN})
-SERVICES: Final = ("namespace-rbac", "watcher", "secrets-encryptor", "git-committer", "dashboard")
+SERVICES: Final = (
+    "namespace-rbac",
+    "watcher",
+    "secrets-encryptor",
+    "git-committer",
+    "oidc-registrar",
+    "dashboard",
+)
 """Services with rights in platform namespaces, this one first: it can only grant there what it has itself."""
 
 Object = dict[str, Any]

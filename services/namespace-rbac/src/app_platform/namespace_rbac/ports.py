@@ -36,7 +36,7 @@ class Observed:
     Attributes:
         namespaces: By name: those the app asks for that exist, and all that carry its label.
         managed: The app's Roles, RoleBindings and ServiceAccounts that carry our label.
-        oidc_secrets: Names of the labelled Secrets in the platform namespace that may be read.
+        oidc_secrets: Names of the Secrets in the platform namespace that hold an OIDC client, and may be read.
         delivered_to: Namespaces in which Flux still holds objects of the app.
     """
 
