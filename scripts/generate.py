@@ -20,7 +20,7 @@ from app_platform.contracts.crd import registration_crd
 from app_platform.runtime.streams import STREAMS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-SERVICES: Final = ("namespace_rbac", "secrets_encryptor", "git_committer")
+SERVICES: Final = ("namespace_rbac", "secrets_encryptor", "git_committer", "oidc_registrar")
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ class Service:
         module: what `python -m` runs.
         forge: whether it is told where the Git server is and how to administer it.
         pages: whether people reach it with a browser; it is then told its own address and the identity provider's.
+        provider: whether it is told how to reach the identity provider, and what that can do here.
         replicas: how many processes; none means as many as the platform's option says.
         env: more environment variables.
     """
@@ -24,6 +25,7 @@ class Service:
     module: str
     forge: bool = False
     pages: bool = False
+    provider: bool = False
     replicas: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -33,6 +35,7 @@ SERVICES = (
     Service("namespace-rbac", "app_platform.namespace_rbac"),
     Service("secrets-encryptor", "app_platform.secrets_encryptor"),
     Service("git-committer", "app_platform.git_committer", forge=True),
+    Service("oidc-registrar", "app_platform.oidc_registrar", provider=True),
     # One, as there is nothing here to spread browsers over several; its sessions would be the same in all.
     Service("dashboard", "app_platform.dashboard", pages=True, replicas=1),
 )

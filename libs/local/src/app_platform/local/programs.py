@@ -229,6 +229,7 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
             **{
                 **(forge_env(site, name) if service.forge else {}),
                 **(pages_env(site) if service.pages else {}),
+                **(provider_env(site) if service.provider else {}),
                 **service.env,
             },
         )
@@ -255,6 +256,15 @@ def pages_env(site: Site) -> dict[str, str]:
         "APP_PLATFORM_DASHBOARD_URL": site.url("dashboard"),
         "APP_PLATFORM_DASHBOARD_PORT": str(site.ports["dashboard"]),
         "APP_PLATFORM_OIDC_ISSUER_URL": site.url("oidc"),
+    }
+
+
+def provider_env(site: Site) -> dict[str, str]:
+    """How oidc-registrar reaches the identity provider, and which client the dashboard needs."""
+    return {
+        "APP_PLATFORM_AUTHELIA_URL": site.url("oidc"),
+        "APP_PLATFORM_DASHBOARD_URL": site.url("dashboard"),
+        "APP_PLATFORM_OIDC_AUTHORIZATION_POLICY": "one_factor",  # the local provider knows no second one
     }
 
 
