@@ -288,9 +288,9 @@ def condition(obj: Any, kind: str) -> Mapping[str, Any]:
     return next((each for each in found if each["type"] == kind), {})
 
 
-def leaks(platform: Platform, cluster: Cluster) -> list[str]:
+def leaks(platform: Platform, cluster: Cluster, text: str = CANARY) -> list[str]:
     """Where a canary can be read: NATS' store, logs, Git objects, metadata; only Secrets' own data may hold it."""
-    forms = [form.encode() for form in (CANARY, *_base64_forms(CANARY))]
+    forms = [form.encode() for form in (text, *_base64_forms(text))]
     found = [
         str(file)
         for folder in (platform.state.data / "nats", platform.state.logs)

@@ -9,6 +9,7 @@ import base64
 import contextlib
 from datetime import UTC, datetime
 
+from app_platform.contracts import names
 from app_platform.kube import (
     SECRETS,
     Change,
@@ -31,9 +32,8 @@ from app_platform.local.authelia.status import (
     wanted_replicas,
 )
 
-NAMESPACE = "authelia"
-DEPLOYMENT = "authelia"
-CLIENTS_SECRET = "authelia-oidc-clients"  # noqa: S105 - a name
+NAMESPACE = DEPLOYMENT = names.AUTHELIA
+CLIENTS_SECRET = names.OIDC_CLIENTS_SECRET
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 
 _RETRY_SECONDS = 2.0

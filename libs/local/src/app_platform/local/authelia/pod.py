@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_platform.contracts import names
 from app_platform.local.identities import write_private
 from app_platform.local.supervise.process import die_with
 
-CLIENTS_FILE = "oidc-clients.yml"
+CLIENTS_FILE = names.OIDC_CLIENTS_ENTRY
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _STOP_SECONDS = 10.0
