@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 MEMBERS := $(sort $(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
 REPLICAS ?= 1
 
-.PHONY: help install check format generate lock tools test test-unit up down reset demo bench clean
+.PHONY: help install check docs format generate lock tools test test-unit up down reset demo bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -21,14 +21,17 @@ $(STAMP): requirements.lock $(MEMBERS) scripts/install.sh
 	@touch $(STAMP)
 
 tools: $(STAMP) ## find or build the programs of the local platform (about 11 minutes the first time, then cached)
-	@for tool in etcd kube-apiserver kustomize-controller sops nats nats-server; do $(LOCAL) tool $$tool >/dev/null || exit 1; done
+	@for tool in etcd kube-apiserver kustomize-controller sops nats nats-server kubectl; do $(LOCAL) tool $$tool >/dev/null || exit 1; done
 
-check: $(STAMP) ## format, lint, types, import rules, generated files
+check: $(STAMP) docs ## format, lint, types, import rules, generated files, documentation
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy libs/*/src services/*/src scripts tests
 	$(VENV)/bin/lint-imports --no-logo
 	$(PYTHON) scripts/generate.py --check
+
+docs: $(STAMP) ## build the documentation site into build/docs; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
 
 format: $(STAMP) ## put the code into shape
 	$(VENV)/bin/ruff format .
