@@ -1,6 +1,8 @@
 """The project's pages as data: code blocks, code in sentences, and the commands in them.
 
-A block is tried (tests/e2e/test_documentation.py) when an HTML comment ``<!-- tried -->`` stands above it.
+A block is tried (tests/e2e/test_documentation.py) when an HTML comment stands above it: ``<!-- tried -->`` as the platform's
+administrator, ``<!-- tried as GROUP -->`` as somebody of that group; with ``, dry run`` at the end the API server checks all and keeps
+nothing.
 """
 
 import re
@@ -24,18 +26,29 @@ _FENCE = re.compile(
 )
 _INLINE = re.compile(r"`([^`\n]+)`")
 _HEREDOC = re.compile(r"<<-?'?(\w+)'?.*?^\1$", re.MULTILINE | re.DOTALL)
-_TRIED = "<!-- tried -->"
+_TRIED = re.compile(r"<!-- tried(?: as (?P<group>[\w-]+))?(?P<dry>, dry run)? -->")
 _ENDS_COMMAND = frozenset(("|", "||", "&&", ";", "&", ">", "…"))
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced code block of a page."""
+    """A fenced code block of a page.
+
+    Attributes:
+        page: its path in the repository.
+        language: as the fence says.
+        body: what is in it.
+        tried: whether it is run on a platform.
+        group: in whose name; empty for the administrator.
+        dry_run: whether nothing is to come of it.
+    """
 
     page: str
     language: str
     body: str
     tried: bool
+    group: str = ""
+    dry_run: bool = False
 
 
 def pages() -> dict[str, str]:
@@ -75,8 +88,12 @@ def shell_commands(program: str) -> Iterator[tuple[str, list[str]]]:
 
 def _blocks(page: str, text: str) -> Iterator[Block]:
     for match in _FENCE.finditer(text):
-        above = text[: match.start()].rstrip().rpartition("\n")[2]
-        yield Block(page, match["language"], match["body"], tried=above.strip() == _TRIED)
+        above = _TRIED.fullmatch(text[: match.start()].rstrip().rpartition("\n")[2].strip())
+        what = (page, match["language"], match["body"])
+        if above:
+            yield Block(*what, tried=True, group=above["group"] or "", dry_run=bool(above["dry"]))
+        else:
+            yield Block(*what, tried=False)
 
 
 def _lines(script: str) -> list[str]:
