@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app_platform.contracts import OidcClientChanged, names
+from app_platform.contracts import OidcClientChanged, names, oidc
 from app_platform.oidc_registrar import handlers, registry, rendering
 from app_platform.oidc_registrar.ports import (
     SERVICE,
@@ -83,7 +83,7 @@ class FakeClients:
 
     def value(self, app: str, name: str) -> str:
         """The client secret."""
-        return self.secrets[app, name].data.get(names.CLIENT_SECRET_KEY, b"").decode()
+        return self.secrets[app, name].data.get(oidc.CLIENT_SECRET, b"").decode()
 
     async def read(self, app: str) -> Sequence[ClientSecret]:
         """See ``Clients.read``."""
@@ -100,9 +100,9 @@ class FakeClients:
         annotations = {**there.annotations, **mark.annotations}
         data = dict(there.data)
         if mark.client_secret:
-            data[names.CLIENT_SECRET_KEY] = mark.client_secret.encode()
+            data[oidc.CLIENT_SECRET] = mark.client_secret.encode()
         elif mark.client_secret == "":
-            data.pop(names.CLIENT_SECRET_KEY, None)
+            data.pop(oidc.CLIENT_SECRET, None)
         self.put(
             app,
             replace(
@@ -224,7 +224,7 @@ class FakeDashboard:
             raise ConflictError("it changed meanwhile")
         data = {
             names.CLIENT_ID_KEY: names.DASHBOARD_CLIENT.encode(),
-            names.CLIENT_SECRET_KEY: client_secret.encode(),
+            oidc.CLIENT_SECRET: client_secret.encode(),
         }
         self.secret = replace(self.secret, data=data, resource_version=f"{int(version) + 1}")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app_platform.contracts import OidcClientChanged, OidcClientRegistered, RegistrationDeleted, names
+from app_platform.contracts import OidcClientChanged, OidcClientRegistered, RegistrationDeleted, names, oidc
 from app_platform.oidc_registrar import claims, core, credentials, handlers, registry, requests
 from app_platform.oidc_registrar.ports import FINALIZER, ConflictError, Stored
 from app_platform.oidc_registrar.rollout import Loop
@@ -79,11 +79,11 @@ async def test_the_dashboards_client_is_always_there() -> None:
     client = world.authelia.running[names.DASHBOARD_CLIENT]
     assert client["redirect_uris"] == [f"{DASHBOARD_URL}/auth/callback"]
     assert world.dashboard.secret is not None
-    first = world.dashboard.secret.data[names.CLIENT_SECRET_KEY]
+    first = world.dashboard.secret.data[oidc.CLIENT_SECRET]
     assert credentials.is_well_formed(first.decode())
     world.dashboard.secret = replace(world.dashboard.secret, data={})
     await world.quiet()
-    assert world.dashboard.secret.data[names.CLIENT_SECRET_KEY] != first
+    assert world.dashboard.secret.data[oidc.CLIENT_SECRET] != first
     assert world.authelia.running[names.DASHBOARD_CLIENT] != client
 
 
@@ -289,14 +289,14 @@ async def test_without_the_list_everything_is_pending_and_goes_on_when_it_is_the
 async def test_a_lost_registry_is_made_again_and_no_secret_changes(world: World) -> None:
     world.clients.put("other", client_secret("shop", "shop", "other"))
     await world.settle()
-    values = {key: secret.data[names.CLIENT_SECRET_KEY] for key, secret in world.clients.secrets.items()}
+    values = {key: secret.data[oidc.CLIENT_SECRET] for key, secret in world.clients.secrets.items()}
     assert world.ledger.stored is not None
     file = world.ledger.state.file
     for left in ({names.OIDC_CLIENTS_ENTRY: file}, {}):
         world.ledger.stored = replace(world.ledger.stored, files=left)
         await world.quiet()
         assert {WEB, "shop", names.DASHBOARD_CLIENT} == world.authelia.running.keys()
-        assert values == {k: s.data[names.CLIENT_SECRET_KEY] for k, s in world.clients.secrets.items()}
+        assert values == {k: s.data[oidc.CLIENT_SECRET] for k, s in world.clients.secrets.items()}
         assert world.ledger.state.registry.foreign == {}
 
 
@@ -462,7 +462,7 @@ async def test_no_secret_value_gets_anywhere_but_into_its_secret(
     await world.settle()
     values = [CANARY, *(world.clients.value(APP, name) for name in (WEB, "mine"))]
     assert world.dashboard.secret is not None
-    values.append(world.dashboard.secret.data[names.CLIENT_SECRET_KEY].decode())
+    values.append(world.dashboard.secret.data[oidc.CLIENT_SECRET].decode())
     stored = world.ledger.stored
     assert stored is not None
     seen = [

@@ -4,7 +4,7 @@ Pure: importing this package does no I/O and needs nothing but pydantic. Names a
 resource in ``registration`` and ``crd``, the messages in ``events``, ``subjects`` and ``cloudevents``.
 """
 
-from app_platform.contracts import names
+from app_platform.contracts import names, oidc
 from app_platform.contracts.cloudevents import Envelope, UnreadableEventError, decode, encode
 from app_platform.contracts.delivery import (
     Deliveries,
@@ -101,6 +101,7 @@ __all__ = [
     "decode",
     "encode",
     "names",
+    "oidc",
     "read_deliveries",
     "stamped",
     "type_of",

@@ -75,8 +75,8 @@ OIDC_CLIENTS_ENTRY: Final = "oidc-clients.yml"
 DASHBOARD_OIDC_SECRET: Final = "dashboard-oidc"  # noqa: S105 - as above
 DASHBOARD_CLIENT: Final = "app-platform-dashboard"
 """Client id of the dashboard, the client that keeps Authelia's list from being empty."""
-CLIENT_SECRET_KEY: Final = "clientSecret"  # noqa: S105 - as above
 CLIENT_ID_KEY: Final = "clientId"
+"""In that Secret, beside ``clientSecret``."""
 
 BRANCH: Final = "main"
 SECRETS_FOLDER: Final = "secrets"

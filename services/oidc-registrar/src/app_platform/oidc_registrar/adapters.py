@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from app_platform.contracts import names
+from app_platform.contracts import names, oidc
 from app_platform.kube import SECRETS, Conflict, KubeClient, NotFound, Object, Resource
 from app_platform.oidc_registrar import deployments
 from app_platform.oidc_registrar.ports import FINALIZER, ClientSecret, ConflictError, Mark, Rollout, Stored
@@ -98,7 +98,7 @@ def _patch_of(mark: Mark) -> Object:
     patch: Object = {"metadata": metadata}
     if mark.client_secret is not None:
         secret = _encoded(mark.client_secret.encode()) if mark.client_secret else None
-        patch["data"] = {names.CLIENT_SECRET_KEY: secret}
+        patch["data"] = {oidc.CLIENT_SECRET: secret}
     return patch
 
 
@@ -156,7 +156,7 @@ class KubernetesDashboard:
 
     async def store(self, client_secret: str, version: str) -> None:
         """See ``Dashboard.store``."""
-        data = {names.CLIENT_ID_KEY: names.DASHBOARD_CLIENT, names.CLIENT_SECRET_KEY: client_secret}
+        data = {names.CLIENT_ID_KEY: names.DASHBOARD_CLIENT, oidc.CLIENT_SECRET: client_secret}
         encoded = {entry: _encoded(value.encode()) for entry, value in data.items()}
         patch = {"metadata": {"resourceVersion": version}, "data": encoded}
         await _patch(self._client, names.SYSTEM_NAMESPACE, names.DASHBOARD_OIDC_SECRET, patch)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
+from app_platform.contracts import oidc
 from app_platform.oidc_registrar.rendering import CLAIMS_POLICY, Entry
 
 _WORD: Final[dict[str, Any]] = {"type": "string", "pattern": r"^[A-Za-z0-9_-]+\Z"}
@@ -52,14 +53,14 @@ _OURS: Final[dict[str, Any]] = {
             "minItems": 1,
             "items": {"type": "string", "pattern": r"^https?://[a-z0-9.:-]+/[A-Za-z0-9._~@:+/-]*\Z"},
         },
-        "scopes": _list_of("openid", "profile", "email", "groups", "offline_access"),
+        "scopes": _list_of(*oidc.ALL_SCOPES),
         "grant_types": _list_of("authorization_code", "refresh_token"),
         "response_types": _list_of("code"),
         "authorization_policy": _WORD,
-        "consent_mode": {"enum": ["explicit", "implicit", "pre-configured"]},
+        "consent_mode": {"enum": list(oidc.CONSENTS)},
         "require_pkce": {"type": "boolean"},
         "pkce_challenge_method": {"enum": ["S256"]},
-        "token_endpoint_auth_method": {"enum": ["none", "client_secret_basic", "client_secret_post"]},
+        "token_endpoint_auth_method": {"enum": ["none", *oidc.AUTH_METHODS]},
         "claims_policy": {"const": CLAIMS_POLICY},
     },
     "if": {"properties": {"public": {"const": False}}},

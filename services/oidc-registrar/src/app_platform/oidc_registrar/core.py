@@ -6,16 +6,13 @@ Leaves out: who may have what (``claims``), what is told of it (``telling``), tr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from app_platform.contracts import names
+from app_platform.contracts import names, oidc
 from app_platform.oidc_registrar import claims, credentials
 from app_platform.oidc_registrar.claims import Claim
 from app_platform.oidc_registrar.ports import FINALIZER, ClientSecret, Mark, Rules
 from app_platform.oidc_registrar.registry import Holder, Record, Registry, State
 from app_platform.oidc_registrar.rendering import entry
-
-PENDING: Final = "Pending"
 
 
 def preparation(claim: Claim, key: str) -> Mark | None:
@@ -28,13 +25,13 @@ def preparation(claim: Claim, key: str) -> Mark | None:
     secret = claim.secret
     finalizers = None if FINALIZER in secret.finalizers else (*secret.finalizers, FINALIZER)
     if claim.request.public:
-        has_secret = names.CLIENT_SECRET_KEY in secret.data
+        has_secret = oidc.CLIENT_SECRET in secret.data
         return _prepared(secret, finalizers, {names.OIDC_FINGERPRINT: None}, "" if has_secret else None)
     asked = secret.annotations.get(names.OIDC_ROTATE, "")
     present = _present_secret(secret, key)
     if present is None or asked not in ("", secret.annotations.get(names.OIDC_ROTATED)):
         made = credentials.new_secret()
-        notes = {names.OIDC_ROTATED: asked or None, names.OIDC_STATUS: PENDING}
+        notes = {names.OIDC_ROTATED: asked or None, names.OIDC_STATUS: oidc.PENDING}
         return _prepared(secret, finalizers, {**notes, **_known_by(made, key)}, made)
     return _prepared(secret, finalizers, _known_by(present, key), None)
 
@@ -45,7 +42,7 @@ def _known_by(client_secret: str, key: str) -> dict[str, str | None]:
 
 def _present_secret(secret: ClientSecret, key: str) -> str | None:
     """The client secret, if this service made it. When the key that it was known by is lost, its form must do."""
-    found = secret.data.get(names.CLIENT_SECRET_KEY, b"").decode(errors="replace")
+    found = secret.data.get(oidc.CLIENT_SECRET, b"").decode(errors="replace")
     known = secret.annotations.get(names.OIDC_FINGERPRINT, "")
     if credentials.is_of_key(known, key):
         return found if credentials.fingerprint(found, key) == known else None
@@ -71,7 +68,7 @@ def fingerprint_of(claim: Claim) -> str:
 
 def client_secret_of(claim: Claim) -> str:
     """The client secret of a prepared claim."""
-    return claim.secret.data[names.CLIENT_SECRET_KEY].decode()
+    return claim.secret.data[oidc.CLIENT_SECRET].decode()
 
 
 def known_digests(registry: Registry) -> dict[str, str]:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from typing import Final
 
-from app_platform.contracts import names
+from app_platform.contracts import names, oidc
 from app_platform.oidc_registrar import core, credentials
 from app_platform.oidc_registrar.ports import ClientSecret, ConflictError, Ports, Rules
 from app_platform.oidc_registrar.registry import Record, State
@@ -28,7 +28,7 @@ async def with_dashboard(ports: Ports, url: str, state: State) -> State | None:
     if secret is None:
         _LOG.warning("Secret %s is not there: see deploy/kubernetes", names.DASHBOARD_OIDC_SECRET)
         return None
-    value = secret.data.get(names.CLIENT_SECRET_KEY, b"").decode(errors="replace")
+    value = secret.data.get(oidc.CLIENT_SECRET, b"").decode(errors="replace")
     if not credentials.is_well_formed(value):
         await ports.dashboard.store(credentials.new_secret(), secret.resource_version)
         raise ConflictError("the dashboard's client secret has just been made")

@@ -18,6 +18,7 @@ from app_platform.contracts import (
     OidcClientDeleted,
     Registration,
     RegistrationDeleted,
+    oidc,
 )
 from app_platform.oidc_registrar import claims, core, credentials, registry, telling
 from app_platform.oidc_registrar.claims import Claim, Claims
@@ -117,7 +118,7 @@ async def _mark_all(ports: Ports, app: str, marks: Sequence[Mark]) -> None:
 
 
 def _waiting(secrets: Sequence[ClientSecret]) -> list[Mark]:
-    reports = [telling.status(each, core.PENDING, NO_LEDGER, None) for each in secrets if not each.deleting]
+    reports = [telling.status(each, oidc.PENDING, NO_LEDGER, None) for each in secrets if not each.deleting]
     return [report.mark for report in reports if report]
 
 
@@ -127,7 +128,7 @@ async def gave_up(ports: Ports, events: Batch, reason: str) -> None:
     if not changed or await ports.registrations.get(app) is None:
         return
     secrets = [each for each in await ports.clients.read(app) if each.name in changed and not each.deleting]
-    words = f"{telling.FAILED}{reason}; it is tried again by itself"
+    words = f"{oidc.FAILED}{reason}; it is tried again by itself"
     reports = [telling.status(each, words, None, None) for each in secrets]
     await _mark_all(ports, app, [report.mark for report in reports if report])
 

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -197,8 +198,9 @@ def write(state: State) -> dict[str, bytes]:
     }
 
 
+@lru_cache(maxsize=4)
 def lenient(file: bytes) -> ClientList:
-    """What a list holds; nothing when it cannot be read."""
+    """What a list holds; nothing when it cannot be read. Remembered, as each look asks it of the same lists; do not change it."""
     try:
         return parse(file)
     except UnreadableListError:

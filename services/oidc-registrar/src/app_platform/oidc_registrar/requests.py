@@ -12,14 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from app_platform.contracts import names
+from app_platform.contracts import names, oidc
 from app_platform.oidc_registrar.ports import ClientSecret, Rules
 
-DEFAULT_PATH: Final = "/api/auth/oidc/callback"
-DEFAULT_SCOPES: Final = ("openid", "profile", "email", "groups")
-SCOPES: Final = (*DEFAULT_SCOPES, "offline_access")
-CONSENT: Final = ("explicit", "implicit", "pre-configured")
-AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post")
 MAX_CLIENT_ID: Final = 63
 """Of a label's value; Authelia takes 100."""
 MAX_PATHS: Final = 10
@@ -38,12 +33,12 @@ class Request:
 
     client_id: str
     hostname: str
-    paths: tuple[str, ...] = (DEFAULT_PATH,)
-    scopes: tuple[str, ...] = DEFAULT_SCOPES
+    paths: tuple[str, ...] = (oidc.DEFAULT_CALLBACK_PATH,)
+    scopes: tuple[str, ...] = oidc.DEFAULT_SCOPES
     public: bool = False
-    consent: str = "explicit"
+    consent: str = oidc.CONSENTS[0]
     pkce: bool = False
-    auth_method: str = "client_secret_basic"
+    auth_method: str = oidc.AUTH_METHODS[0]
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:
@@ -67,15 +62,15 @@ def read(app: str, secret: ClientSecret, rules: Rules) -> Request:
         Refused: With the first thing to change.
     """
     client_id = _labelled(app, secret)
-    values = {key: _text(key, raw) for key, raw in secret.data.items() if key != names.CLIENT_SECRET_KEY}
+    values = {key: _text(key, raw) for key, raw in secret.data.items() if key != oidc.CLIENT_SECRET}
     unknown = sorted(values.keys() - _READERS.keys())
     if unknown:
         known = ", ".join(_READERS)
         raise Refused(f"remove the key {unknown[0]!r}: this Secret may hold {known} and clientSecret")
-    if "hostname" not in values:
+    if oidc.HOSTNAME not in values:
         raise Refused("add the key 'hostname' with the host name of the app")
     fields = {key: _READERS[key](text) for key, text in values.items()}
-    hostname = _allowed(fields["hostname"], rules)
+    hostname = _allowed(fields[oidc.HOSTNAME], rules)
     return _consistent(_request(client_id, hostname, fields))
 
 
@@ -152,7 +147,7 @@ def _lies_in(hostname: str, domain: str) -> bool:
     return hostname.endswith(domain[1:]) if domain.startswith("*.") else hostname == domain
 
 
-def _path(text: str, key: str = "callbackPath") -> str:
+def _path(text: str, key: str = oidc.CALLBACK_PATH) -> str:
     if not text.startswith("/"):
         raise Refused(f"{key} must start with '/'")
     if "?" in text or "#" in text:
@@ -168,7 +163,7 @@ def _path(text: str, key: str = "callbackPath") -> str:
 
 
 def _paths(text: str) -> tuple[str, ...]:
-    paths = tuple(_path(each, "extraCallbackPaths") for each in _words(text))
+    paths = tuple(_path(each, oidc.EXTRA_CALLBACK_PATHS) for each in _words(text))
     if len(paths) >= MAX_PATHS:
         raise Refused(f"extraCallbackPaths may hold at most {MAX_PATHS - 1} paths")
     return paths
@@ -181,11 +176,11 @@ def _words(text: str) -> list[str]:
 
 def _scopes(text: str) -> tuple[str, ...]:
     asked = set(_words(text))
-    if asked - set(SCOPES):
-        raise Refused(f"scopes may hold {', '.join(SCOPES)}, separated by spaces")
+    if asked - set(oidc.ALL_SCOPES):
+        raise Refused(f"scopes may hold {', '.join(oidc.ALL_SCOPES)}, separated by spaces")
     if "openid" not in asked:
         raise Refused("scopes must hold openid")
-    return tuple(scope for scope in SCOPES if scope in asked)
+    return tuple(scope for scope in oidc.ALL_SCOPES if scope in asked)
 
 
 def _one_of(key: str, choices: Mapping[str, str | bool]) -> Callable[[str], str | bool]:
@@ -199,33 +194,36 @@ def _one_of(key: str, choices: Mapping[str, str | bool]) -> Callable[[str], str 
 
 _YES_NO: Final = {"true": True, "false": False}
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "hostname": _hostname,
-    "callbackPath": _path,
-    "extraCallbackPaths": _paths,
-    "scopes": _scopes,
-    "public": _one_of("public", _YES_NO),
-    "consent": _one_of("consent", {each: each for each in CONSENT}),
-    "requirePkce": _one_of("requirePkce", _YES_NO),
-    "tokenEndpointAuthMethod": _one_of("tokenEndpointAuthMethod", {each: each for each in AUTH_METHODS}),
+    oidc.HOSTNAME: _hostname,
+    oidc.CALLBACK_PATH: _path,
+    oidc.EXTRA_CALLBACK_PATHS: _paths,
+    oidc.SCOPES: _scopes,
+    oidc.PUBLIC: _one_of(oidc.PUBLIC, _YES_NO),
+    oidc.CONSENT: _one_of(oidc.CONSENT, {each: each for each in oidc.CONSENTS}),
+    oidc.REQUIRE_PKCE: _one_of(oidc.REQUIRE_PKCE, _YES_NO),
+    oidc.AUTH_METHOD: _one_of(oidc.AUTH_METHOD, {each: each for each in oidc.AUTH_METHODS}),
 }
 """Key to what reads its value."""
 
 
 def _request(client_id: str, hostname: str, fields: Mapping[str, Any]) -> Request:
-    public = fields.get("public", False)
-    if public and "tokenEndpointAuthMethod" in fields:
+    public = fields.get(oidc.PUBLIC, False)
+    if public and oidc.AUTH_METHOD in fields:
         raise Refused("remove tokenEndpointAuthMethod: a public client has no secret to show")
-    if public and fields.get("requirePkce") is False:
+    if public and fields.get(oidc.REQUIRE_PKCE) is False:
         raise Refused("remove requirePkce: a public client must always use PKCE")
     return Request(
         client_id=client_id,
         hostname=hostname,
-        paths=(fields.get("callbackPath", DEFAULT_PATH), *fields.get("extraCallbackPaths", ())),
-        scopes=fields.get("scopes", DEFAULT_SCOPES),
+        paths=(
+            fields.get(oidc.CALLBACK_PATH, oidc.DEFAULT_CALLBACK_PATH),
+            *fields.get(oidc.EXTRA_CALLBACK_PATHS, ()),
+        ),
+        scopes=fields.get(oidc.SCOPES, oidc.DEFAULT_SCOPES),
         public=public,
-        consent=fields.get("consent", CONSENT[0]),
-        pkce=public or fields.get("requirePkce", False),
-        auth_method="none" if public else fields.get("tokenEndpointAuthMethod", AUTH_METHODS[0]),
+        consent=fields.get(oidc.CONSENT, oidc.CONSENTS[0]),
+        pkce=public or fields.get(oidc.REQUIRE_PKCE, False),
+        auth_method="none" if public else fields.get(oidc.AUTH_METHOD, oidc.AUTH_METHODS[0]),
     )
 
 

@@ -8,15 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app_platform.contracts import Event, OidcClientRegistered, OidcClientRejected, OidcClientRemoved, names
+from app_platform.contracts import (
+    Event,
+    OidcClientRegistered,
+    OidcClientRejected,
+    OidcClientRemoved,
+    names,
+    oidc,
+)
 from app_platform.oidc_registrar.claims import Claim, Claims
-from app_platform.oidc_registrar.core import PENDING
 from app_platform.oidc_registrar.ports import FINALIZER, ClientSecret, Mark
 from app_platform.oidc_registrar.registry import Holder, Registry, State, digest_of
 from app_platform.oidc_registrar.rendering import Entry
 
-REGISTERED: Final = "Registered"
-FAILED: Final = "Failed: "
 WAITING: Final = "Authelia does not run with it yet"
 _MAX_STATUS: Final = 600
 
@@ -50,13 +54,13 @@ def _standing(app: str, claim: Claim, good: Mapping[str, Entry], registry: Regis
     client_id, secret = claim.request.client_id, claim.secret
     record, held = registry.records.get(client_id), registry.held.get(client_id)
     if record is None:
-        return status(secret, PENDING, registry.note or WAITING, None)
+        return status(secret, oidc.PENDING, registry.note or WAITING, None)
     is_being_tried = registry.phase != "idle" and client_id in registry.trial
     if good.get(client_id) == record.entry and not is_being_tried:
-        return status(secret, REGISTERED, None, _registered(app, claim))
+        return status(secret, oidc.REGISTERED, None, _registered(app, claim))
     if held is not None and held.entry == digest_of(record.entry):
-        return status(secret, FAILED + held.reason, None, _rejected(app, secret, held.reason))
-    return status(secret, PENDING, registry.note or WAITING, None)
+        return status(secret, oidc.FAILED + held.reason, None, _rejected(app, secret, held.reason))
+    return status(secret, oidc.PENDING, registry.note or WAITING, None)
 
 
 def status(secret: ClientSecret, text: str, message: str | None, event: Event | None) -> Report | None:
@@ -77,7 +81,7 @@ def status(secret: ClientSecret, text: str, message: str | None, event: Event | 
 
 
 def _refusal(app: str, secret: ClientSecret, reason: str, registry: Registry) -> Report | None:
-    report = status(secret, FAILED + reason, None, _rejected(app, secret, reason))
+    report = status(secret, oidc.FAILED + reason, None, _rejected(app, secret, reason))
     if FINALIZER not in secret.finalizers or _is_listed(secret, registry):
         return report
     event = report.event if report else None

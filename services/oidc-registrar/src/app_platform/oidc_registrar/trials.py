@@ -95,6 +95,8 @@ def next_trial(state: State) -> State | None:
     registry = state.registry
     good, wanted = state.good_clients(), registry.wanted()
     candidates = changed(state)
+    if not candidates and _is_as_wanted(state):
+        return None
     chosen = candidates[: registry.limit] if registry.limit else candidates
     listed = {c: good[c] for c in wanted if c in good} | {c: wanted[c] for c in chosen}
     file = render(ClientList(listed, registry.policies))
@@ -109,6 +111,15 @@ def next_trial(state: State) -> State | None:
         attempt=registry.attempt + 1,
         published=sha256(file),
     )
+
+
+def _is_as_wanted(state: State) -> bool:
+    """Whether the published list is the good one, with nobody in it who should not be."""
+    listed = lenient(state.good)
+    is_ours = (
+        listed.clients.keys() <= state.registry.wanted().keys() and listed.policies == state.registry.policies
+    )
+    return is_ours and bool(listed.clients) and state.file == state.good
 
 
 def without_leaving(state: State) -> State | None:
