@@ -70,9 +70,9 @@ async def test_the_registrar_has_no_way_to_other_secrets(world: World, registrar
     for namespace in (world.mine.home, names.SYSTEM_NAMESPACE, names.AUTHELIA, world.mine.dev):
         with pytest.raises(Forbidden):
             await registrar.create(SECRETS, SECRETS.manifest("made", namespace))
-    for namespace in (None, names.SYSTEM_NAMESPACE, names.AUTHELIA, world.mine.dev):
+    for elsewhere in (None, names.SYSTEM_NAMESPACE, names.AUTHELIA, world.mine.dev):
         with pytest.raises(Forbidden):
-            await registrar.list(SECRETS, namespace, metadata_only=True)
+            await registrar.list(SECRETS, elsewhere, metadata_only=True)
     with pytest.raises(Forbidden):
         await registrar.delete(SECRETS, names.AGE_KEY_SECRET, world.mine.home)
 
