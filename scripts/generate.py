@@ -13,6 +13,7 @@ from typing import Final
 
 import yaml
 from access_page import access_page
+from cli_page import cli_page
 from settings_page import settings_page
 
 from app_platform.contracts import EVENT_CLASSES, Event, subjects, type_of
@@ -57,6 +58,7 @@ def generated() -> dict[str, str]:
     return files | {
         "docs/events.md": events_page(),
         "docs/access.md": access_page(ROOT / "deploy" / "kubernetes" / "rbac"),
+        "docs/cli.md": cli_page(),
         "docs/settings.md": settings_page(ROOT),
     }
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 
 from app_platform.kube import ClusterConfig
+from app_platform.scaffold import Wanted, files
 from integration.policies.conftest import World
 from integration.policies.test_walls import merged
 
@@ -55,6 +57,13 @@ async def test_what_follows_the_practices_gets_no_warning(config: ClusterConfig,
     assert await warnings(config, world, inherited, securityContext={"runAsUser": 1001}) == []
     digest = f"ghcr.io/labrats-work/web@sha256:{'a' * 64}"
     assert await warnings(config, world, GOOD | {"image": digest}) == []
+
+
+async def test_what_is_scaffolded_gets_no_warning(config: ClusterConfig, world: World) -> None:
+    made = yaml.safe_load(files(Wanted("web", "ghcr.io/labrats-work/web:1.2.3"))["k8s/base/deployment.yaml"])
+    pod = made["spec"]["template"]["spec"]
+    (container,) = pod.pop("containers")
+    assert await warnings(config, world, container, **pod) == []
 
 
 @pytest.mark.parametrize(

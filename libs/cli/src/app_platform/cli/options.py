@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from enum import IntEnum, StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,21 +14,25 @@ class Output(StrEnum):
 
 
 class Exit(IntEnum):
-    """Exit status of every command; docs/cli.md is made from these."""
+    """Exit status of every command."""
 
     DONE = 0
-    """Done, and nothing is wrong."""
     IMPOSSIBLE = 1
-    """Not possible now, or what was named is not there; one line on standard error says why."""
     USAGE = 2
-    """Wrong usage."""
     PROBLEM = 3
-    """``doctor``, ``verify``: something is wrong, and was printed."""
     UNKNOWN = 4
-    """``doctor``, ``verify``: nothing is known to be wrong, and something could not be looked at."""
     INTERRUPTED = 130
-    """Ended by Ctrl-C."""
 
+
+MEANING: Final = {
+    Exit.DONE: "Done; `doctor` and `verify` found nothing wrong.",
+    Exit.IMPOSSIBLE: "Not possible now, or what was named is not there: one line on standard error says why.",
+    Exit.USAGE: "Wrong usage.",
+    Exit.PROBLEM: "`doctor`, `verify`: something is wrong, and was printed.",
+    Exit.UNKNOWN: "`doctor`, `verify`: nothing is known to be wrong, and something could not be looked at.",
+    Exit.INTERRUPTED: "Ended by Ctrl-C.",
+}
+"""For docs/cli.md."""
 
 AppOption = Annotated[str | None, typer.Option("--app", help="Only of this app.")]
 RequiredApp = Annotated[str, typer.Option("--app", help="The app.")]
