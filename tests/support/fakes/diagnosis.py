@@ -171,7 +171,10 @@ def healthy() -> World:
             "kustomizations": [kustomization()],
             "leases": [lease()],
         },
-        [consumer(name) for name in ("namespace-rbac", "secrets-encryptor", "git-committer")],
+        [
+            consumer(name)
+            for name in ("namespace-rbac", "secrets-encryptor", "git-committer", "oidc-registrar")
+        ],
     )
 
 

@@ -199,7 +199,7 @@ FAULTS: list[tuple[str, Target, Break, str, State, str, str]] = [
     (
         "a service that never ran",
         PLATFORM,
-        lambda w: w.consumers.pop(),
+        lambda w: w.consumers.pop(2),
         "services",
         P,
         "git-committer has no consumer",

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from app_platform.contracts import names
+from app_platform.contracts import names, oidc
 from app_platform.diagnosis.facts import AppFacts, annotations, labels, made, since
 from app_platform.diagnosis.findings import Reference, Said, ok, problem, warning
 from app_platform.kube import Object
 
-OIDC_STATUS: Final = f"{names.GROUP}/oidc-status"
 _SOON: Final = timedelta(seconds=120)
 """Longer than for secrets: the identity provider restarts."""
 
@@ -58,16 +57,16 @@ def status(facts: AppFacts, name: str) -> Iterator[Said]:
 def _status(facts: AppFacts, obj: Object) -> Said:
     about = Reference("Secret", obj["metadata"]["name"], facts.home)
     client = labels(obj).get(names.OIDC_CLIENT_LABEL, "")
-    said = annotations(obj).get(OIDC_STATUS, "")
-    if said.startswith("Failed"):
+    said = annotations(obj).get(names.OIDC_STATUS, "")
+    if said.startswith(oidc.FAILED):
         return problem(
             f"client {client!r}: {said}",
             "Change what the message says; it is looked at again at once.",
             about,
         )
-    if said.startswith("Registered"):
+    if said == oidc.REGISTERED:
         return ok(f"client {client!r} is registered", about)
-    began = (since(obj, OIDC_STATUS) if said else None) or made(obj) or facts.now
+    began = (since(obj, names.OIDC_STATUS) if said else None) or made(obj) or facts.now
     make = warning if facts.now - began < _SOON else problem
     waited = int((facts.now - began).total_seconds())
     return make(

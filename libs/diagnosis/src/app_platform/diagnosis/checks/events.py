@@ -10,7 +10,7 @@ from app_platform.diagnosis.ports import UnreadableError
 from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.dead_letters import DeadLetter
 
-CONSUMERS: Final = ("namespace-rbac", "secrets-encryptor", "git-committer")
+CONSUMERS: Final = ("namespace-rbac", "secrets-encryptor", "git-committer", "oidc-registrar")
 _BACKLOG: Final = 1000
 _SHOWN: Final = 3
 _REDRIVE: Final = (
