@@ -105,8 +105,8 @@ def test_every_file_that_is_read_is_mounted(
     manifests: dict[str, Manifest], container: dict[str, Any]
 ) -> None:
     sources = {
-        "/config/configuration.yml": ("configMap", "name", "authelia"),
-        "/config/site.yml": ("configMap", "name", "authelia"),
+        "/config/configuration.yml": ("configMap", "name", "authelia-configuration"),
+        "/config/site.yml": ("configMap", "name", "authelia-configuration"),
         "/secrets/oidc-keys.yml": ("secret", "secretName", "authelia"),
         f"/clients/{CLIENTS_FILE}": ("secret", "secretName", CLIENTS_SECRET),
     }
@@ -116,7 +116,10 @@ def test_every_file_that_is_read_is_mounted(
     for path, (kind, field, name) in sources.items():
         assert mounts[str(Path(path).parent)][kind][field] == name
     generated = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["configMapGenerator"][0]
-    assert (generated["name"], generated["files"]) == ("authelia", ["configuration.yml", "site.yml"])
+    assert (generated["name"], generated["files"]) == (
+        "authelia-configuration",
+        ["configuration.yml", "site.yml"],
+    )
     assert all(each["value"].startswith("/secrets/") for each in container["env"])
 
 
