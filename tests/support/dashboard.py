@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import pytest
+import yaml
 
 from app_platform.contracts import names
 from app_platform.dashboard.credential import SECRET as OIDC_SECRET
 from app_platform.dashboard.impersonation import ROLE
 from app_platform.kube import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, SECRETS, KubeClient, Resource
 from app_platform.local import Platform
+from app_platform.local.identities import write_private
 from support.apps import App
 from support.cluster import Cluster
 from support.identity import SECRET, client, clients_file
@@ -58,6 +60,13 @@ class Dashboard:
     def app(self, name: str = "my-app") -> App:
         """One of the apps."""
         return App(self.platform, self.cluster, name)
+
+    def change_user(self, name: str, **changes: object) -> None:
+        """Change somebody at the identity provider, which follows the file; a new name is made like `ada`."""
+        file = self.platform.state.users_file
+        users = yaml.safe_load(file.read_text())["users"]
+        users[name] = {**users.get(name, users["ada"]), **changes}
+        write_private(file, yaml.safe_dump({"users": users}))
 
 
 def access(app: str) -> list[dict[str, str]]:

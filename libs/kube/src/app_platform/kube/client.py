@@ -138,14 +138,28 @@ class KubeClient:
             if not token:
                 return
 
-    async def create(self, resource: Resource, obj: Object, *, metadata_only: bool = False) -> Object:
+    async def create(
+        self,
+        resource: Resource,
+        obj: Object,
+        *,
+        field_manager: str | None = None,
+        metadata_only: bool = False,
+    ) -> Object:
         """Create an object. Not repeated when the connection is lost: it may have been created.
+
+        Args:
+            resource: its kind.
+            obj: the whole object.
+            field_manager: who owns its fields; the user agent's name if left out.
+            metadata_only: answer with metadata only.
 
         Raises:
             AlreadyExists: there is one of that name.
         """
         path = resource.path(key_of(obj).namespace or None)
-        return await self._send(resource, "POST", path, obj, metadata_only=metadata_only)
+        query = {"fieldManager": field_manager}
+        return await self._send(resource, "POST", path, obj, query=query, metadata_only=metadata_only)
 
     async def apply(
         self,

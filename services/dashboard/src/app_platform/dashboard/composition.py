@@ -18,7 +18,6 @@ from app_platform.dashboard.web.throttle import Throttle
 from app_platform.kube import KubeClient
 from app_platform.runtime import KeyValue
 
-SERVICE: Final = "dashboard"
 _HOUR: Final = 3600.0
 _MINUTE: Final = 60.0
 

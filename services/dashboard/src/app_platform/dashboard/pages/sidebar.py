@@ -2,7 +2,10 @@
 
 from typing import Final
 
-from app_platform.dashboard.pages import namespaces
+from app_platform.dashboard.pages import namespaces, secrets
 from app_platform.dashboard.web.site import Page
 
-PAGES: Final = (Page("Namespaces", "namespace", "namespaces", "app", namespaces.router),)
+PAGES: Final = (
+    Page("Namespaces", "namespace", "namespaces", "app", namespaces.router),
+    Page("Secrets", "secret", "secrets", "app", secrets.router),
+)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse
 
-LANDING: Final = "namespaces"
+LANDING: Final = "secrets"
 """The page of an app that opens first."""
 _PACKAGE: Final = "app_platform.dashboard"
 STATIC: Final = Path(str(resources.files(_PACKAGE) / "static"))

@@ -1,0 +1,67 @@
+"""A secret as its metadata tells it."""
+
+from typing import Any
+
+from app_platform.contracts import Delivery, RepositoryStatus, Stage, names, write_deliveries
+from app_platform.dashboard.intents import intent
+from app_platform.dashboard.pages.secrets import commit_url
+
+
+def metadata(managed: list[dict[str, Any]] | None = None, **annotations: str) -> dict[str, Any]:
+    meta = {
+        "name": "database",
+        "uid": "u",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    return {"metadata": {**meta, "annotations": annotations, "managedFields": managed or []}}
+
+
+def entry(manager: str, time: str, *keys: str) -> dict[str, Any]:
+    return {
+        "manager": manager,
+        "time": time,
+        "fieldsV1": {"f:data": {".": {}, **{f"f:{key}": {} for key in keys}}},
+    }
+
+
+def test_names_of_keys_are_known_at_once() -> None:
+    read = intent(
+        metadata(
+            [entry("ada", "2026-01-01T00:00:00Z", "b"), entry("dashboard", "2026-01-02T00:00:00Z", "a.crt")]
+        )
+    )
+    assert read.keys == ("a.crt", "b")
+    assert intent(metadata(**{names.SECRET_KEYS: "x,y"})).keys == ("x", "y")
+
+
+def test_who_changed_it_last_is_who_wrote_the_content_last() -> None:
+    first, later = entry("ada", "2026-01-01T00:00:00Z", "a"), entry("dashboard", "2026-01-02T00:00:00Z", "a")
+    by_dashboard = metadata([first, later], **{names.CHANGED_BY: "olga"})
+    assert (intent(by_dashboard).changed_by, intent(by_dashboard).changed) == ("olga", "2026-01-02T00:00:00Z")
+    assert intent(metadata([first])).changed_by == "ada"
+    by_kubectl = metadata(
+        [later, entry("kubectl-edit", "2026-01-03T00:00:00Z", "a")], **{names.CHANGED_BY: "olga"}
+    )
+    assert intent(by_kubectl).changed_by == "kubectl-edit"
+
+
+def test_states() -> None:
+    told = write_deliveries(
+        {"my-app-dev": Delivery(stage=Stage.APPLIED), "my-app-prod": Delivery(stage=Stage.WAITING)}
+    )
+    notes = {names.SECRET_DELIVERY: told, names.TARGET_NAMESPACES: "my-app-dev, my-app-prod,my-app-new"}
+    read = intent(metadata(**notes))
+    assert read.status == "Pending"
+    assert [read.stage(target) for target in read.targets] == [Stage.APPLIED, Stage.WAITING, None]
+    going = metadata()
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert intent(going).status == "Deleting"
+
+
+def test_a_commit_is_linked_where_it_can_be_looked_at() -> None:
+    github = RepositoryStatus(url="ssh://git@github.com/org/my-app-platform.git")
+    assert commit_url(github, "abc") == "https://github.com/org/my-app-platform/commit/abc"
+    assert commit_url(github, "") == ""
+    assert commit_url(RepositoryStatus(url="http://127.0.0.1:1/apps/my-app-platform.git"), "abc") == ""
+    assert commit_url(RepositoryStatus(url="ssh://git@evil-github.example/x/y"), "abc") == ""
