@@ -1,7 +1,7 @@
 """``make bench``: the figures of the platform, as ratios measured side by side in one run.
 
 Prints a table and writes ``.local/bench.json``. Figures are of this machine and this run; the ratios are what to compare.
-``BENCH_SECRETS`` (default 1000) sets the number of intents. Leaves out: many apps.
+``BENCH_SECRETS`` and ``BENCH_APPS`` (default 1000 each) set how many intents and apps.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Final
 
 from app_platform.local.options import Options
 from app_platform.local.platform import Platform
-from bench import baseline, github, kubeseal, pipeline, sops_files
+from bench import baseline, github, kubeseal, many_apps, pipeline, sops_files
 
 RESULT: Final = Path(".local/bench.json")
 
@@ -47,6 +47,10 @@ def main() -> int:
             rows = measure(platform, count, Path(folder))
         finally:
             platform.down()
+    with tempfile.TemporaryDirectory(prefix="bench-apps-") as folder:
+        apps = int(os.environ.get("BENCH_APPS", "1000"))
+        say(f"{apps} apps, watched by two replicas")
+        rows += of_many_apps(apps, many_apps.measure(Path(folder), apps))
     show(rows)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
@@ -144,6 +148,44 @@ def measure(platform: Platform, count: int, folder: Path) -> list[Row]:
                 "imported libraries, and one batch in hand",
             )
             for name, mebibytes in memory.items()
+        ),
+    ]
+
+
+def of_many_apps(count: int, found: many_apps.ManyApps) -> list[Row]:
+    """The figures of many apps."""
+    return [
+        Row(
+            f"{count} apps registered, until their namespaces are ready",
+            f"{found.registering:.0f} s, {count / found.registering:.0f} a second",
+            "-",
+            met=True,
+            bound="some 25 writes an app to the API server",
+        ),
+        Row(
+            f"a change in one of {count} apps, until it is told",
+            f"median {found.among_many * 1000:.0f} ms, worst {found.worst * 1000:.0f} ms; "
+            f"{found.among_many / found.alone:.1f} times as long as with one app",
+            "at most 5 times as long",
+            found.among_many / found.alone <= 5,
+            "one watch per platform namespace and app; JetStream's write to disk",
+        ),
+        Row(
+            "connections of one of two replicas of watcher",
+            str(found.connections),
+            "-",
+            met=True,
+            bound="HTTP/1.1: a connection for each watch",
+        ),
+        *(
+            Row(
+                f"peak memory of {name} with {count} apps",
+                f"{mebibytes:.0f} MiB",
+                "under 256 MiB",
+                mebibytes < 256,
+                "TLS buffers of each watch",
+            )
+            for name, mebibytes in found.memory.items()
         ),
     ]
 

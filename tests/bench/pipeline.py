@@ -96,14 +96,14 @@ async def is_ready(client: KubeClient) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
 
 
-async def until(check: Callable[[], Awaitable[bool]], what: str) -> None:
+async def until(check: Callable[[], Awaitable[bool]], what: str, within: float = _LIMIT) -> None:
     """Wait for something, looking often; raises ``TimeoutError`` naming it."""
     try:
-        async with asyncio.timeout(_LIMIT):
+        async with asyncio.timeout(within):
             while not await check():  # noqa: ASYNC110 - the API server is asked, it does not tell
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise TimeoutError(f"waited {_LIMIT:.0f} s in vain until {what}") from None
+        raise TimeoutError(f"waited {within:.0f} s in vain until {what}") from None
 
 
 def intent(name: str) -> dict[str, Any]:
