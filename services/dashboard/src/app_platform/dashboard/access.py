@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from app_platform.contracts import names
 from app_platform.dashboard.people import Person
-from app_platform.kube import Action, KubeClient, Resource, User, may
+from app_platform.kube import GIT_REPOSITORIES, KUSTOMIZATIONS, Action, KubeClient, Resource, User, may
 from app_platform.kube.registrations import REGISTRATIONS
 
 Verb = Literal["get", "list", "watch", "create", "update", "patch", "delete"]
@@ -49,6 +49,16 @@ def intents(verb: Verb, app: str, name: str = "") -> Action:
 def oidc_clients(verb: Verb, app: str, name: str = "") -> Action:
     """About the OIDC clients of an app."""
     return Action(verb, OIDC_CLIENTS, names.platform_namespace(app), name)
+
+
+def git_repositories(verb: Verb, app: str, name: str = "") -> Action:
+    """About the Git repositories that an app is deployed from."""
+    return Action(verb, GIT_REPOSITORIES, names.platform_namespace(app), name)
+
+
+def kustomizations(verb: Verb, app: str, name: str = "") -> Action:
+    """About what is deployed from them."""
+    return Action(verb, KUSTOMIZATIONS, names.platform_namespace(app), name)
 
 
 def registrations(verb: Verb, app: str = "") -> Action:

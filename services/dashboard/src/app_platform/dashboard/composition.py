@@ -15,8 +15,9 @@ from app_platform.dashboard.web.live import Live
 from app_platform.dashboard.web.rendering import Templates
 from app_platform.dashboard.web.site import Site
 from app_platform.dashboard.web.throttle import Throttle
+from app_platform.gitread import github_known_hosts
 from app_platform.kube import KubeClient
-from app_platform.runtime import KeyValue
+from app_platform.runtime import KeyValue, SettingsError
 
 _HOUR: Final = 3600.0
 _MINUTE: Final = 60.0
@@ -37,6 +38,7 @@ def compose(settings: Settings, client: KubeClient, store: KeyValue) -> Site:
     return Site(
         settings=settings,
         own=client,
+        known_hosts=known_hosts(settings),
         sessions=Sessions(store, lifetime),
         provider=Provider(settings.oidc_issuer_url, redirect_uri, lambda: client_credential(client)),
         directory=Directory(client),
@@ -47,3 +49,17 @@ def compose(settings: Settings, client: KubeClient, store: KeyValue) -> Site:
         throttle=Throttle(settings.sign_ins_per_minute),
         pages=PAGES,
     )
+
+
+def known_hosts(settings: Settings) -> str:
+    """Host keys of the Git servers that the platform knows.
+
+    Raises:
+        SettingsError: The file cannot be read.
+    """
+    if settings.git_known_hosts_file is None:
+        return github_known_hosts()
+    try:
+        return settings.git_known_hosts_file.read_text()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError("APP_PLATFORM_GIT_KNOWN_HOSTS_FILE: this file cannot be read as text") from None

@@ -3,6 +3,7 @@
 Guarantees: a URL that would send a credential in the open ends the service at start, with a message that names the variable.
 """
 
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -44,6 +45,11 @@ class Settings(RuntimeSettings):
     trusted_proxies: str = Field(
         default="127.0.0.1",
         description="Addresses, separated by commas, whose X-Forwarded-For is believed: the ingress.",
+    )
+
+    git_known_hosts_file: Path | None = Field(
+        default=None,
+        description="File with the host keys of Git servers that apps may be deployed from without naming them (known_hosts format); by default those of github.com.",
     )
 
     @field_validator("dashboard_url", "oidc_issuer_url")

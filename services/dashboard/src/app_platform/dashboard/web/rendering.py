@@ -115,7 +115,16 @@ _TONES: Final = {
         "Health",
         "Rejected",
     },
-    "busy": {"Pending", "Waiting", "Unknown", "Deleting", "Not ready yet", "Encrypting", "Applying"},
+    "busy": {
+        "Pending",
+        "Waiting",
+        "Unknown",
+        "Deleting",
+        "Not ready yet",
+        "Encrypting",
+        "Applying",
+        "Reconciling",
+    },
 }
 
 

@@ -43,11 +43,13 @@ class Site:
 
     Attributes:
         own: The dashboard's own client; pages reach it through ``Access`` only.
+        known_hosts: Host keys of the Git servers that the platform knows.
         pages: The sidebar, in its order.
     """
 
     settings: Settings
     own: KubeClient
+    known_hosts: str
     sessions: Sessions
     provider: Provider
     directory: Directory

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, Literal, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-
 from app_platform.git_committer.adapters.github.api import GitHubApi
 from app_platform.git_committer.adapters.github.states import State
 from app_platform.git_committer.ports import Credential, ForgeError
+from app_platform.gitread import new_key_pair
 
 _TITLE: Final = "App Platform: Flux, read only"
 _SCP: Final = re.compile(r"^(?P<user>[^@/]+)@(?P<host>[^:/]+):(?P<path>[^/].*)$")
@@ -65,10 +63,8 @@ class DeployKeys:
 
     def propose(self) -> Credential:
         """A new key pair."""
-        key = Ed25519PrivateKey.generate()
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
-        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-        entries = {"identity": private, "identity.pub": public, "known_hosts": self._known_hosts}
+        pair = new_key_pair()
+        entries = {"identity": pair.private, "identity.pub": pair.public, "known_hosts": self._known_hosts}
         return Credential(entries, _RANDOM)
 
     async def allow(self, repository: str, credential: Credential) -> bool:

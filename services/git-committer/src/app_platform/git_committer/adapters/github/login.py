@@ -4,7 +4,6 @@ Guarantees: what is wrong with a file is told with the name of its variable, and
 """
 
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,11 +16,11 @@ from github import Auth
 from app_platform.git_committer.adapters.github.access import Access, DeployKeys, ReadingApp
 from app_platform.git_committer.adapters.github.api import GitHubApi, Login
 from app_platform.git_committer.settings import GitHubSettings
+from app_platform.gitread import HASHED, github_known_hosts
 from app_platform.runtime import SettingsError
 
 PUBLIC_API: Final = "https://api.github.com"
 _ENTERPRISE_PATH: Final = "/api/v3"
-_HASHED: Final = "|1|"
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,12 @@ def _known_hosts(settings: GitHubSettings) -> str:
         return ""
     host = git_host(settings.api_url)
     if settings.known_hosts_file is None:
-        text = resources.files(__package__).joinpath("known_hosts").read_text()
+        text = github_known_hosts()
     else:
         text = _text("KNOWN_HOSTS_FILE", settings.known_hosts_file)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     # Hashed names (ssh-keygen -H) cannot be read; that they are the right ones is the administrator's word.
-    if not any(host in _hosts(line) or line.startswith(_HASHED) for line in lines):
+    if not any(host in _hosts(line) or line.startswith(HASHED) for line in lines):
         raise _wrong("KNOWN_HOSTS_FILE", f"must hold a host key of {host}: see ssh-keyscan {host}")
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,67 @@
+"""What can be done to GitRepositories and Kustomizations alike: suspend, resume, reconcile now; and their live updates."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.responses import Response, StreamingResponse
+
+from app_platform.contracts import names
+from app_platform.dashboard.flux import changing
+from app_platform.dashboard.web.context import AppVisit, InApp, Posted
+from app_platform.kube import Action, Resource, Scope
+
+RESERVED = frozenset({"new", "live"})
+"""Names that are addresses of the page itself."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A page of the sidebar about one kind.
+
+    Attributes:
+        path: Of the page, below the app's.
+    """
+
+    resource: Resource
+    path: str
+
+    def where(self, visit: AppVisit, name: str) -> tuple[str, str]:
+        """Namespace and name of an object."""
+        return visit.registration.platform_namespace, name
+
+    def action(self, verb: str, visit: AppVisit, name: str = "") -> Action:
+        """What is asked of Kubernetes."""
+        return Action(verb, self.resource, visit.registration.platform_namespace, name)
+
+    def href(self, visit: AppVisit, *rest: str) -> str:
+        """An address of the page."""
+        return visit.path("/".join((self.path, *rest)))
+
+
+def add_actions(router: APIRouter, section: Section) -> None:
+    """Add the addresses of the actions to a page."""
+
+    @router.get("/live")
+    async def live(visit: InApp) -> Response:
+        """Tells when anything of this kind, or of the other, changes."""
+        await visit.access.own_after(section.action("list", visit))
+        scope = Scope(section.resource, names.platform_namespace(visit.app), metadata_only=True)
+        return StreamingResponse(visit.site.live.events(scope), media_type="text/event-stream")
+
+    @router.post("/{name}/suspend")
+    async def suspend(visit: InApp, name: str, _form: Posted) -> Response:
+        """Have Flux leave it alone."""
+        await changing.suspend(visit.access.kube, section.resource, section.where(visit, name), on=True)
+        return visit.go(section.href(visit, name), f"{name} is suspended: Flux leaves it as it is.")
+
+    @router.post("/{name}/resume")
+    async def resume(visit: InApp, name: str, _form: Posted) -> Response:
+        """Have Flux take it up again."""
+        await changing.suspend(visit.access.kube, section.resource, section.where(visit, name), on=False)
+        return visit.go(section.href(visit, name), f"{name} is resumed: Flux looks at it now.")
+
+    @router.post("/{name}/reconcile")
+    async def reconcile(visit: InApp, name: str, _form: Posted) -> Response:
+        """Have Flux look now."""
+        await changing.reconcile(visit.access.kube, section.resource, section.where(visit, name))
+        return visit.go(section.href(visit, name), f"Flux looks at {name} now.")
