@@ -286,7 +286,9 @@ async def test_a_list_that_was_broken_by_hand_is_put_back(file: bytes) -> None:
         assert world.ledger.listed == running
 
 
-async def test_a_hand_made_client_that_authelia_does_not_take_is_left_out() -> None:
+async def test_a_hand_made_client_that_authelia_does_not_take_is_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     world = await with_clients("a")
     await world.settle()
     for bad, likes in (
@@ -300,6 +302,7 @@ async def test_a_hand_made_client_that_authelia_does_not_take_is_left_out() -> N
         await world.quiet()
         assert set(world.authelia.running) == {"a", names.DASHBOARD_CLIENT}
         assert bad["client_id"] in world.ledger.state.registry.held
+        assert f"client {bad['client_id']} is in quarantine: Authelia " in caplog.text
     assert world.clients.status(APP, "a") == "Registered"
 
 

@@ -121,6 +121,12 @@ class Loop:
         await self.ports.ledger.store(registry.write(state), state.version)
         return _AT_ONCE
 
+    async def _store_named(self, before: State, after: State) -> float:
+        """Store, and name in the log who is in quarantine now: clients of others have no Secret to say it on."""
+        for client_id in sorted(after.registry.held.keys() - before.registry.held.keys()):
+            _LOG.warning("client %s is in quarantine: %s", client_id, after.registry.held[client_id].reason)
+        return await self._store(after)
+
     async def _look_at_everybody(self) -> float:
         """Fill a new registry. Twice, as of two that want the same, the elder may be looked at last."""
         for _ in range(2):
@@ -146,7 +152,7 @@ class Loop:
     async def _idle(self, state: State) -> float:
         checked = trials.checked(state)
         if checked is not state:
-            return await self._store(checked)
+            return await self._store_named(state, checked)
         if self.clock() < self._not_before:
             return self.pace.rolling
         following = trials.next_trial(state) or trials.without_leaving(state)
@@ -186,7 +192,7 @@ class Loop:
             return self.pace.rolling
         if rollout.progress is Progress.DONE and await self.ports.provider.is_healthy():
             _LOG.info("list %d: Authelia runs with it", state.registry.attempt)
-            return await self._store(trials.runs(state))
+            return await self._store_named(state, trials.runs(state))
         if rollout.progress is Progress.RUNNING or self._has_patience(state, rollout):
             return self.pace.rolling
         return await self._give_up(state)
