@@ -6,11 +6,11 @@ import pytest
 
 from app_platform.dashboard.people import Person
 from app_platform.dashboard.sealing import open_sealed, seal, store_key
-from app_platform.dashboard.sessions import DRAFT_SECONDS, SIGN_IN_SECONDS, Lifetime, Sessions, Tokens
+from app_platform.dashboard.sessions import DRAFT_SECONDS, SIGN_IN_SECONDS, Lifetime, Sessions, Token
 from support.fakes.store import MemoryStore
 
 ADA = Person("ada", ("my-app-admins",), "Ada")
-TOKENS = Tokens(access="c4n4ry-access", refresh="c4n4ry-refresh")
+TOKEN = Token(access="c4n4ry-access", until=1_000_500.0)
 
 
 @dataclass
@@ -33,7 +33,7 @@ def hands() -> Hands:
 
 
 async def test_a_session_is_found_by_its_id_and_by_nothing_else(hands: Hands) -> None:
-    record_id, _ = await hands.sessions.start(ADA, "sub", TOKENS)
+    record_id, _ = await hands.sessions.start(ADA, "sub", TOKEN)
     found = await hands.sessions.find(record_id)
     assert found is not None
     assert found.live
@@ -49,7 +49,7 @@ async def test_a_session_is_found_by_its_id_and_by_nothing_else(hands: Hands) ->
 
 
 async def test_the_store_can_neither_use_nor_read_a_session(hands: Hands) -> None:
-    record_id, session = await hands.sessions.start(ADA, "sub", TOKENS)
+    record_id, session = await hands.sessions.start(ADA, "sub", TOKEN)
     kept = b"".join(key.encode() + entry.value for key, entry in hands.store.entries.items())
     for hidden in (record_id, session.csrf, "ada", "my-app-admins", "c4n4ry"):
         assert hidden.encode() not in kept
@@ -59,7 +59,7 @@ async def test_the_store_can_neither_use_nor_read_a_session(hands: Hands) -> Non
 
 
 async def test_nothing_secret_shows_in_a_repr(hands: Hands) -> None:
-    record_id, _ = await hands.sessions.start(ADA, "sub", TOKENS)
+    record_id, _ = await hands.sessions.start(ADA, "sub", TOKEN)
     found = await hands.sessions.find(record_id)
     assert found is not None
     text = repr(found) + repr(await hands.sessions.begin("/"))
@@ -69,7 +69,7 @@ async def test_nothing_secret_shows_in_a_repr(hands: Hands) -> None:
 
 
 async def test_a_session_ends_when_it_is_idle_and_lives_while_it_is_used(hands: Hands) -> None:
-    record_id, _ = await hands.sessions.start(ADA, "sub", TOKENS)
+    record_id, _ = await hands.sessions.start(ADA, "sub", TOKEN)
     for _ in range(5):
         hands.later(500)
         found = await hands.sessions.find(record_id)
@@ -84,7 +84,7 @@ async def test_a_session_ends_when_it_is_idle_and_lives_while_it_is_used(hands: 
 
 
 async def test_a_session_ends_by_its_age_however_much_it_is_used(hands: Hands) -> None:
-    record_id, _ = await hands.sessions.start(ADA, "sub", TOKENS)
+    record_id, _ = await hands.sessions.start(ADA, "sub", TOKEN)
     for _ in range(8):
         hands.later(500)
         found = await hands.sessions.find(record_id)
@@ -96,7 +96,7 @@ async def test_a_session_ends_by_its_age_however_much_it_is_used(hands: Hands) -
 
 
 async def test_what_is_signed_out_does_not_come_back_with_a_late_write(hands: Hands) -> None:
-    record_id, _ = await hands.sessions.start(ADA, "sub", TOKENS)
+    record_id, _ = await hands.sessions.start(ADA, "sub", TOKEN)
     found = await hands.sessions.find(record_id)
     assert found is not None
     await hands.sessions.end(record_id)
@@ -106,30 +106,41 @@ async def test_what_is_signed_out_does_not_come_back_with_a_late_write(hands: Ha
 
 
 async def test_what_was_ended_does_not_come_back_with_a_late_write(hands: Hands) -> None:
-    record_id, _ = await hands.sessions.start(ADA, "sub", TOKENS)
+    record_id, _ = await hands.sessions.start(ADA, "sub", TOKEN)
     hands.later(120)
     found = await hands.sessions.find(record_id)
     assert found is not None
     await hands.sessions.expire(found)
-    await hands.sessions.checked(found, ADA, TOKENS)
+    await hands.sessions.checked(found, ADA, TOKEN)
     again = await hands.sessions.find(record_id)
     assert again is not None
     assert not again.live
-    assert again.session.tokens == Tokens()
+    assert again.session.token == Token()
 
 
 async def test_groups_are_asked_for_again_and_taken_over(hands: Hands) -> None:
-    record_id, session = await hands.sessions.start(ADA, "sub", TOKENS)
+    record_id, session = await hands.sessions.start(ADA, "sub", TOKEN)
     assert not hands.sessions.needs_check(session)
     hands.later(61)
     assert hands.sessions.needs_check(session)
     found = await hands.sessions.find(record_id)
     assert found is not None
-    await hands.sessions.checked(found, Person("ada", ("other",)), TOKENS)
+    await hands.sessions.checked(found, Person("ada", ("other",)), TOKEN)
     after = await hands.sessions.find(record_id)
     assert after is not None
     assert after.session.groups == ("other",)
     assert not hands.sessions.needs_check(after.session)
+
+
+async def test_a_token_that_is_no_good_any_more_cannot_be_asked_with_and_what_is_under_way_is_finished(
+    hands: Hands,
+) -> None:
+    _, session = await hands.sessions.start(ADA, "sub", TOKEN)
+    told = []
+    for seconds in (0, 501, 1000, 1000):
+        hands.later(seconds)
+        told.append((hands.sessions.can_check(session), hands.sessions.may_wait(session)))
+    assert told == [(True, True), (False, True), (False, True), (False, False)]
 
 
 async def test_a_sign_in_is_finished_once_and_in_time(hands: Hands) -> None:

@@ -6,13 +6,10 @@ error and no ``repr``.
 
 import base64
 import binascii
-from typing import Final
 
-from app_platform.contracts import names
+from app_platform.contracts import names, oidc
 from app_platform.dashboard.provider import Credential, ProviderError
 from app_platform.kube import SECRETS, KubeClient, KubeError, NotFound
-
-SECRET: Final = "dashboard-oidc"  # noqa: S105 - the name of an object
 
 
 async def client_credential(client: KubeClient) -> Credential:
@@ -22,8 +19,12 @@ async def client_credential(client: KubeClient) -> Credential:
         ProviderError: There is none yet, or it cannot be read.
     """
     try:
-        data = (await client.get(SECRETS, SECRET, names.SYSTEM_NAMESPACE)).get("data") or {}
-        client_id, secret = (base64.b64decode(data[entry]).decode() for entry in ("clientId", "clientSecret"))
+        data = (await client.get(SECRETS, names.DASHBOARD_OIDC_SECRET, names.SYSTEM_NAMESPACE)).get(
+            "data"
+        ) or {}
+        client_id, secret = (
+            base64.b64decode(data[entry]).decode() for entry in (names.CLIENT_ID_KEY, oidc.CLIENT_SECRET)
+        )
     except NotFound:
         raise ProviderError(
             "The dashboard has no client at the identity provider yet. Please try again in a moment."

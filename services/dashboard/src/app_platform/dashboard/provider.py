@@ -20,11 +20,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from app_platform.dashboard.people import Person, UnusableNameError, person
-from app_platform.dashboard.sessions import SignIn, Tokens
+from app_platform.dashboard.sessions import SignIn, Token
 
 SCOPES: Final = "openid profile email groups"
 _REMEMBER_SECONDS: Final = 3600.0
 _SECONDS: Final = 10.0
+_TOKEN_SECONDS: Final = 3600.0
+"""How long a token is good when the provider does not say (RFC 6749, section 5.1)."""
 _LEEWAY: Final = 60
 _AWAY: Final = "The identity provider does not answer. Please try again in a moment."
 _ALGORITHMS: Final = (
@@ -68,7 +70,7 @@ class SignedIn:
 
     person: Person
     subject: str
-    tokens: Tokens
+    token: Token
 
 
 class Provider:
@@ -121,26 +123,18 @@ class Provider:
                 client.fetch_token(metadata["token_endpoint"], code=code, code_verifier=begun.verifier)
             )
             claims = await self._checked(client, token, begun.nonce)
-            return await self._who(metadata, token, str(claims["sub"]))
+        until = time.time() + float(token.get("expires_in") or _TOKEN_SECONDS)
+        access = Token(access=str(token["access_token"]), until=until)
+        return await self._who(metadata, access, str(claims["sub"]))
 
-    async def ask_again(self, subject: str, tokens: Tokens) -> SignedIn:
+    async def ask_again(self, subject: str, token: Token) -> SignedIn:
         """Who somebody is now.
 
         Raises:
             SessionOverError: The provider does not say so any more.
             ProviderError: It is away.
         """
-        metadata = await self._discovered()
-        async with await self._client() as client:
-            try:
-                return await self._who(metadata, {"access_token": tokens.access}, subject)
-            except SessionOverError:
-                if not tokens.refresh:
-                    raise
-            token = await _asking(
-                client.refresh_token(metadata["token_endpoint"], refresh_token=tokens.refresh)
-            )
-            return await self._who(metadata, token, subject)
+        return await self._who(await self._discovered(), token, subject)
 
     async def _client(self) -> AsyncOAuth2Client:
         credential = await self._credential()
@@ -189,19 +183,16 @@ class Provider:
             ) from None
         return decoded.claims
 
-    async def _who(self, metadata: Mapping[str, Any], token: Mapping[str, Any], subject: str) -> SignedIn:
+    async def _who(self, metadata: Mapping[str, Any], token: Token, subject: str) -> SignedIn:
         """What the provider tells of the bearer of an access token."""
-        bearer = f"Bearer {token.get('access_token', '')}"
-        claims = await self._get(metadata["userinfo_endpoint"], bearer)
+        claims = await self._get(metadata["userinfo_endpoint"], f"Bearer {token.access}")
         if claims.get("sub") != subject:
             raise SessionOverError("The identity provider speaks of somebody else now.")
         try:
             who = person(claims.get("preferred_username"), claims.get("groups"), claims.get("name"))
         except UnusableNameError as error:
             raise SignInError(f"The identity provider's account cannot be used here: {error}.") from None
-        return SignedIn(
-            who, subject, Tokens(access=token.get("access_token", ""), refresh=token.get("refresh_token", ""))
-        )
+        return SignedIn(who, subject, token)
 
     async def _get(self, url: str, authorization: str = "") -> Mapping[str, Any]:
         """The JSON object at an address of the provider."""

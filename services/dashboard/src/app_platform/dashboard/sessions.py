@@ -23,6 +23,7 @@ from app_platform.runtime import KeyChangedError, KeyValue
 
 SIGN_IN_SECONDS: Final = 600.0
 DRAFT_SECONDS: Final = 3600.0
+_UNDER_WAY_SECONDS: Final = 1800.0
 _SEEN_EVERY: Final = 60.0
 """Seconds between two writes of when a session was last used."""
 _R = TypeVar("_R", bound=BaseModel)
@@ -53,13 +54,17 @@ class SignIn(Record):
     back_to: str = "/"
 
 
-class Tokens(BaseModel):
-    """By which the provider is asked again who somebody is."""
+class Token(BaseModel):
+    """By which the provider is asked again who somebody is. No refresh token is asked for: nothing kept here outlives an hour or so.
+
+    Attributes:
+        until: When it stops being good, in seconds since 1970.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     access: str = Field(default="", repr=False)
-    refresh: str = Field(default="", repr=False)
+    until: float = 0.0
 
 
 class Session(Record):
@@ -77,7 +82,7 @@ class Session(Record):
     display_name: str = ""
     subject: str = ""
     csrf: str = Field(repr=False)
-    tokens: Tokens = Tokens()
+    token: Token = Token()
     started: float
     checked: float
     seen: float
@@ -159,12 +164,12 @@ class Sessions:
         await self._store.delete(sealing.store_key("signin", record_id))
         return found if found.until > self._clock() else None
 
-    async def start(self, who: Person, subject: str, tokens: Tokens) -> tuple[str, Session]:
+    async def start(self, who: Person, subject: str, token: Token) -> tuple[str, Session]:
         """Sign somebody in, under an id that did not exist before."""
         now = self._clock()
         session = Session(
             until=now + self._lifetime.longest, name=who.name, groups=who.groups, display_name=who.display_name,
-            subject=subject, csrf=sealing.new_id(), tokens=tokens, started=now, checked=now, seen=now,
+            subject=subject, csrf=sealing.new_id(), token=token, started=now, checked=now, seen=now,
         )  # fmt: skip
         return await self._keep("session", session), session
 
@@ -182,13 +187,21 @@ class Sessions:
         """Whether it is time to ask the provider again."""
         return session.checked + self._lifetime.recheck <= self._clock()
 
-    async def checked(self, found: Found, who: Person, tokens: Tokens) -> Session:
+    def can_check(self, session: Session) -> bool:
+        """Whether the provider can be asked: the token is still good."""
+        return session.token.until > self._clock()
+
+    def may_wait(self, session: Session) -> bool:
+        """Whether what is under way may be finished before the person is sent to the provider again."""
+        return session.token.until + _UNDER_WAY_SECONDS > self._clock()
+
+    async def checked(self, found: Found, who: Person, token: Token) -> Session:
         """Take in what the provider says now."""
         now = self._clock()
         change = {
             "groups": who.groups,
             "display_name": who.display_name,
-            "tokens": tokens,
+            "token": token,
             "checked": now,
             "seen": now,
         }
@@ -204,7 +217,7 @@ class Sessions:
     async def expire(self, found: Found) -> None:
         """End a session whose person has to sign in again; it is still known whose it was."""
         await self._rewrite(
-            found, found.session.model_copy(update={"until": self._clock(), "tokens": Tokens()})
+            found, found.session.model_copy(update={"until": self._clock(), "token": Token()})
         )
 
     async def end(self, record_id: str) -> None:

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from app_platform.dashboard.provider import SignInError
 from app_platform.dashboard.sessions import SIGN_IN_SECONDS
 from app_platform.dashboard.web import cookies, forms
-from app_platform.dashboard.web.context import find_session, site_of
+from app_platform.dashboard.web.context import Visitor, find_session, site_of
 from app_platform.dashboard.web.forms import Form
 
 router: Final = APIRouter()
@@ -51,11 +51,11 @@ async def callback(request: Request, state: str = "", code: str = "", error: str
     if error or not code:
         return _refused(request, "The identity provider did not sign you in.", begun.back_to)
     try:
-        signed_in = await site.provider.redeem(code, begun)
+        known = await site.provider.redeem(code, begun)
     except SignInError as failure:
         return _refused(request, str(failure), begun.back_to)
     await site.sessions.end(site.cookies.get(request, cookies.SESSION))
-    record_id, _ = await site.sessions.start(signed_in.person, signed_in.subject, signed_in.tokens)
+    record_id, _ = await site.sessions.start(known.person, known.subject, known.token)
     response = RedirectResponse(begun.back_to, status_code=303)
     site.cookies.put(response, cookies.SESSION, record_id)
     site.cookies.drop(response, cookies.SIGN_IN)
@@ -80,6 +80,12 @@ async def sign_out(request: Request, _form: Annotated[Form, Depends(own_form)]) 
     for name in (cookies.SESSION, cookies.DRAFT, cookies.APP):
         site.cookies.drop(response, name)
     return response
+
+
+@router.get("/signed-in")
+async def signed_in(visit: Visitor) -> Response:
+    """What is shown in the other tab, to somebody whose form waits in the first."""
+    return visit.page("signed-in.html")
 
 
 def safe_path(path: str) -> str:

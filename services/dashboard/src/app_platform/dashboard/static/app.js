@@ -11,13 +11,14 @@ function follow(root) {
     asking = true;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
-      if (answer.status === 401) { source.close(); location.reload(); return; }
+      if (answer.status === 401 || answer.type === "opaqueredirect") { source.close(); location.reload(); return; }
       if (answer.ok) replaceParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch { /* the next event asks again */ }
     asking = false;
     if (again) { again = false; refresh(); }
   }
   source.addEventListener("changed", refresh);
+  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) refresh(); });
   // What changed between the page and the stream, or while the connection was lost, is not told: look once at each start.
   let opened = false;
   source.addEventListener("open", () => { if (opened) refresh(); opened = true; });
@@ -59,30 +60,43 @@ function add(button) {
   list.lastElementChild.querySelector("input")?.focus();
 }
 
-// form[data-careful]: sent in the background, so that what was typed stays when the server finds a fault. Values never come back
-// from the server; without this they would have to be typed again.
+// form[data-careful]: sent in the background, so that what was typed stays when the server finds a fault, or when the session has ended
+// meanwhile. Values never come back from the server; without this they would have to be typed again.
 async function send(form, event) {
   event.preventDefault();
-  const button = event.submitter;
+  const button = event.submitter, faults = form.querySelector("[data-faults]");
   if (button) button.disabled = true;
   try {
+    if (form.dataset.ended) await renew(form);
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form, button), headers: { Accept: "text/html" } });
     if (answer.redirected) { location.assign(answer.url); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const faults = page.querySelector("[data-faults]");
-    if (answer.status === 422 && faults) {
-      const here = form.querySelector("[data-faults]");
-      here.replaceChildren(...faults.childNodes);
-      here.querySelector("[data-without-script]")?.remove();
-      here.scrollIntoView({ block: "nearest" });
-      here.focus();
+    if (answer.status === 401) {
+      form.dataset.ended = "yes";
+      faults.replaceChildren(page.querySelector("template[data-ended]").content.cloneNode(true));
+    } else if (answer.status === 422) {
+      faults.replaceChildren(...page.querySelector("[data-faults]").childNodes);
+      faults.querySelector("[data-without-script]")?.remove();
     } else {
       document.documentElement.replaceChildren(...page.documentElement.childNodes);
+      return;
     }
   } catch {
-    form.querySelector("[data-faults]").textContent = "The dashboard does not answer. Nothing is lost: try again in a moment.";
+    faults.textContent = "The dashboard does not answer. Nothing is lost: try again in a moment.";
+  } finally {
+    if (button) button.disabled = false;
   }
-  if (button) button.disabled = false;
+  faults.scrollIntoView({ block: "nearest" });
+  faults.focus();
+}
+
+// The form belongs to the session that has ended; the new one has another token.
+async function renew(form) {
+  const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+  const token = page.querySelector('input[name="csrf"]');
+  if (!token) return;
+  form.querySelector('input[name="csrf"]').value = token.value;
+  delete form.dataset.ended;
 }
 
 document.addEventListener("click", (event) => {

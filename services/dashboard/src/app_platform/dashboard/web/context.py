@@ -41,10 +41,11 @@ class SignInNeededError(Exception):
 
     Attributes:
         ended: The session that was, if it is known.
+        by_itself: Whether the provider need only be asked again: most probably it answers without asking anybody.
     """
 
-    def __init__(self, ended: Found | None) -> None:
-        self.ended = ended
+    def __init__(self, ended: Found | None, *, by_itself: bool = False) -> None:
+        self.ended, self.by_itself = ended, by_itself
         super().__init__()
 
 
@@ -78,15 +79,19 @@ async def live_session(request: Request) -> Session:
     found = await find_session(request)
     if found is None or not found.live:
         raise SignInNeededError(found)
-    sessions = site_of(request).sessions
-    if sessions.needs_check(found.session):
-        return await _checked_again(site_of(request), found)
-    return await sessions.touch(found)
+    site = site_of(request)
+    if not site.sessions.needs_check(found.session):
+        return await site.sessions.touch(found)
+    if site.sessions.can_check(found.session):
+        return await _checked_again(site, found)
+    if request.method == "POST" and site.sessions.may_wait(found.session):
+        return await site.sessions.touch(found)
+    raise SignInNeededError(found, by_itself=True)
 
 
 async def _checked_again(site: Site, found: Found) -> Session:
     try:
-        now = await site.provider.ask_again(found.session.subject, found.session.tokens)
+        now = await site.provider.ask_again(found.session.subject, found.session.token)
     except ProviderError:
         # It is away: nobody is sent away for that. The session still ends by its age.
         return await site.sessions.touch(found)
@@ -96,7 +101,7 @@ async def _checked_again(site: Site, found: Found) -> Session:
     if now.person.name != found.session.name:
         await site.sessions.expire(found)
         raise SignInNeededError(found)
-    return await site.sessions.checked(found, now.person, now.tokens)
+    return await site.sessions.checked(found, now.person, now.token)
 
 
 @dataclass(frozen=True)

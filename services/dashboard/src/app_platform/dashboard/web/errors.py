@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app_platform.dashboard import words
 from app_platform.dashboard.access import RefusedError
@@ -17,6 +18,7 @@ from app_platform.dashboard.web.shield import BodyTooLargeError
 from app_platform.kube import Forbidden, KubeError, NotFound, TooManyRequests, Unavailable
 from app_platform.runtime import StoreError
 
+SIGN_IN: Final = "/auth/sign-in"
 Handler = Callable[[Request, Any], Awaitable[Response]]
 _STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
     RefusedError: HTTPStatus.FORBIDDEN,
@@ -40,6 +42,8 @@ async def sign_in_needed(request: Request, error: SignInNeededError) -> Response
     back_to = (
         request.url.path if is_post or not request.url.query else f"{request.url.path}?{request.url.query}"
     )
+    if error.by_itself and request.method == "GET" and _is_page(request):
+        return RedirectResponse(f"{SIGN_IN}?{urlencode({'back': back_to})}", status_code=HTTPStatus.SEE_OTHER)
     context = {
         "back_to": back_to,
         "ended": ended is not None,
@@ -52,6 +56,11 @@ async def sign_in_needed(request: Request, error: SignInNeededError) -> Response
     if ended is None:
         site.cookies.drop(response, cookies.SESSION)
     return response
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a page is asked for, and not a stream of events."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 async def refused(request: Request, error: KubeError | RefusedError) -> Response:
