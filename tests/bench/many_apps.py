@@ -22,6 +22,7 @@ from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import SERVICES, Options, Platform
 from app_platform.runtime import RuntimeSettings
 from app_platform.runtime.connection import connected
+from app_platform.runtime.permissions import BOOTSTRAP
 from bench.pipeline import peak_memory, until
 
 _SAMPLE: Final = 20
@@ -66,10 +67,12 @@ def measure(folder: Path, count: int) -> ManyApps:
 
 
 async def _measure(platform: Platform, apps: Sequence[str]) -> ManyApps:
-    settings = RuntimeSettings(nats_url=platform.env["NATS_URL"])
+    settings = RuntimeSettings(
+        nats_url=platform.env["NATS_URL"], nats_nkey=Path(platform.env["NATS_NKEY"])
+    )
     async with (
         KubeClient(ClusterConfig.load(platform.env), user_agent="bench") as client,
-        connected(settings, "bench", wait=False) as nats,
+        connected(settings, BOOTSTRAP, wait=False) as nats,
     ):
         await _register(client, apps[:1])
         alone = [await _told_after(client, nats, apps[0]) for _ in range(_SAMPLE)]

@@ -17,6 +17,7 @@ from app_platform.local.supervise.control import Control
 from app_platform.runtime import RuntimeSettings
 from app_platform.runtime.connection import connected
 from app_platform.runtime.history import History, Query
+from app_platform.runtime.permissions import READER
 
 APP: Final = "bench"
 TARGETS: Final = ("bench-dev", "bench-prod")
@@ -149,9 +150,9 @@ async def floor(env: Mapping[str, str], count: int) -> float:
 
 async def commits(env: Mapping[str, str]) -> int:
     """How many commits the history tells of."""
-    settings = RuntimeSettings(nats_url=env["NATS_URL"])
-    async with connected(settings, "bench", wait=False) as client:
-        found = [r async for r in History(client, settings).events(Query(APP, "commit"))]
+    settings = RuntimeSettings(nats_url=env["NATS_URL"], nats_nkey=Path(env["NATS_READER_NKEY"]))
+    async with connected(settings, READER, wait=False) as client:
+        found = [r async for r in History(client, READER, settings).events(Query(APP, "commit"))]
     return len({getattr(r.event, "sha", "") for r in found if getattr(r.event, "paths", ())})
 
 

@@ -30,7 +30,7 @@ def push(app: App, folder: Path, change: Callable[[Path], None]) -> None:
 def events(app: App, kind: str, name: str) -> list[dict[str, object]]:
     """What the history tells."""
     line = [sys.executable, "-m", "app_platform.cli", "events", "list", "--app", app.name, "--kind", kind]
-    env = {**os.environ, "NATS_URL": app.platform.env["NATS_URL"]}
+    env = {**os.environ, **app.platform.env}
     done = subprocess.run([*line, "-o", "json"], env=env, capture_output=True, text=True, check=True)
     found = [json.loads(each) for each in done.stdout.splitlines()]
     return [each["data"] for each in found if each["type"] == f"work.labrats.{name}.v1"]

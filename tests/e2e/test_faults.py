@@ -205,7 +205,7 @@ def observed(app: App) -> dict[str, Any]:
 def replay(app: App, service: str) -> None:
     """Give the whole history of the app to a service again."""
     command = [sys.executable, "-m", "app_platform.cli", "replay", "--service", service, "--app", app.name]
-    env = {**os.environ, "NATS_URL": app.platform.env["NATS_URL"]}
+    env = {**os.environ, **app.platform.env}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"events replayed to {service}" in done.stdout

@@ -64,7 +64,10 @@ def committer_stopped(operated: Platform, app: App) -> Iterator[None]:
 
 
 def command(app: App, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: app.platform.env[name] for name in ("KUBECONFIG", "NATS_URL")}
+    environment = {
+        name: app.platform.env[name]
+        for name in ("KUBECONFIG", "NATS_URL", "NATS_READER_NKEY", "NATS_OPERATOR_NKEY")
+    }
     done = app_platform(environment, *arguments)
     assert CANARY not in done.stdout + done.stderr
     return done

@@ -13,14 +13,25 @@ import pytest
 
 from app_platform.local import find_tool
 from app_platform.local.ports import choose
+from app_platform.runtime.connection import API
+
+# Everybody in one account, where all find JetStream under the name that it has in accounts of their own.
+ONE_ACCOUNT = f'mappings {{ "{API}.>": "$JS.API.>" }}\n'
 
 
 class NatsServer:
-    """One nats-server with JetStream on files; its port stays the same over restarts."""
+    """One nats-server with JetStream on files; its port stays the same over restarts.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: For its store, log and configuration.
+        more: Of its configuration.
+    """
+
+    def __init__(self, folder: Path, more: str = ONE_ACCOUNT) -> None:
         self.store = folder / "store"
         self._log = folder / "nats.log"
+        self._config = folder / "nats.conf"
+        self._more = more
         self._program = find_tool("nats-server", os.environ, print)
         self.port = choose(["nats"], {}, f"{folder}")["nats"]
         self.url = f"nats://127.0.0.1:{self.port}"
@@ -28,18 +39,10 @@ class NatsServer:
 
     def start(self) -> None:
         """Start it and wait until it listens."""
-        arguments = [
-            "-a",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-js",
-            "-sd",
-            str(self.store),
-            "-l",
-            str(self._log),
-        ]
-        self._process = subprocess.Popen([str(self._program), *arguments])
+        self._config.write_text(
+            f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{self.store}" }}\n{self._more}'
+        )
+        self._process = subprocess.Popen([str(self._program), "-c", str(self._config), "-l", str(self._log)])
         deadline = time.monotonic() + 30
         while not self._listens():
             assert time.monotonic() < deadline, self._log.read_text()

@@ -13,6 +13,7 @@ import pytest
 
 from app_platform.local import find_tool
 from app_platform.local.ports import choose
+from support.nats import ONE_ACCOUNT
 
 _NAMES = ("n-0", "n-1", "n-2")
 
@@ -99,7 +100,7 @@ server_name: {name}
 listen: "127.0.0.1:{port}"
 logfile: "{folder / f"{name}.log"}"
 jetstream {{ store_dir: "{folder / name}" }}
-cluster {{ name: test, listen: "127.0.0.1:{route}", routes: [{routes}] }}
+{ONE_ACCOUNT}cluster {{ name: test, listen: "127.0.0.1:{route}", routes: [{routes}] }}
 """
 
 

@@ -13,13 +13,13 @@ INFRASTRUCTURE = Options(services=(), with_caller=True)
 
 # What a killed replica held comes to another after the first, and its apps after the second; 30 and 15 in production. Groups are asked
 # for again after the third; 300.
-_IMPATIENT = {
-    "APP_PLATFORM_ACK_WAIT": "5",
-    "APP_PLATFORM_LEASE_SECONDS": "5",
-    "APP_PLATFORM_RECHECK_SECONDS": "1",
-}
+_QUICK_CONSUMERS = {"APP_PLATFORM_ACK_WAIT": "5"}
+_QUICK_SERVICES = {"APP_PLATFORM_LEASE_SECONDS": "5", "APP_PLATFORM_RECHECK_SECONDS": "1"}
 WITH_SERVICES = Options(
-    services=tuple(replace(service, env=_IMPATIENT) for service in SERVICES), replicas=2, with_caller=True
+    services=tuple(replace(service, env=_QUICK_SERVICES) for service in SERVICES),
+    replicas=2,
+    bootstrap_env=_QUICK_CONSUMERS,
+    with_caller=True,
 )
 
 PlatformFactory = Callable[..., Platform]

@@ -23,7 +23,7 @@ async def registered(kubeconfig: Path) -> str:
 
 
 def environment(platform: Platform) -> dict[str, str]:
-    return {name: platform.env[name] for name in ("KUBECONFIG", "NATS_URL")}
+    return {name: platform.env[name] for name in ("KUBECONFIG", "NATS_URL", "NATS_READER_NKEY")}
 
 
 def test_it_says_what_is_wrong_and_what_to_do(platform: Platform, registered: str) -> None:

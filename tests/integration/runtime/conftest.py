@@ -12,9 +12,11 @@ from nats.js import JetStreamContext
 
 from app_platform.contracts import Event, SecretIntentChanged
 from app_platform.runtime import Backoff, Handler, RuntimeSettings
+from app_platform.runtime.bootstrap import Bootstrap
 from app_platform.runtime.connection import connected
 from app_platform.runtime.consume import Consumer, Work
 from app_platform.runtime.history import History
+from app_platform.runtime.permissions import Identity
 from app_platform.runtime.publish import Publisher
 from app_platform.runtime.streams import ensure_streams
 from support.consuming import Consuming, Seen, note, settings_for, show
@@ -45,7 +47,7 @@ def publisher(js: JetStreamContext, settings: RuntimeSettings) -> Publisher:
 
 @pytest.fixture
 def history(nc: Client, settings: RuntimeSettings) -> History:
-    return History(nc, settings)
+    return History(nc, "test", settings)
 
 
 @pytest.fixture
@@ -63,14 +65,18 @@ def consuming(nats_server: NatsServer) -> Consuming:
         settings, seen = settings_for(nats_server, **changes), Seen()
         work = Work(service, seen, handlers or {SecretIntentChanged: handler}, show, transient)
         async with connected(settings, service) as client:
+            identity = Identity(service, hears=tuple(work.handlers))
+            bootstrap = Bootstrap(client, settings, [identity], seconds=0.2)
             consumer = Consumer(client, work, settings, Backoff(first=0.02, cap=0.1))
+            keeping = asyncio.create_task(bootstrap.run())
             task = asyncio.create_task(consumer.run())
             try:
                 await until(lambda: consumer.ready, "the consumer is ready")
                 yield seen
             finally:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                for each in (task, keeping):
+                    each.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await each
 
     return run

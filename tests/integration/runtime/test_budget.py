@@ -1,15 +1,18 @@
 """The shared budget on a real nats-server: two replicas, a server that goes away, a store that is lost."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import nats.errors
 import pytest
 from nats.js.errors import KeyWrongLastSequenceError
 
 from app_platform.runtime import RuntimeSettings
-from app_platform.runtime.budget import BUCKET, Limit, SharedBudget
-from app_platform.runtime.connection import connected
+from app_platform.runtime.budget import Limit, SharedBudget
+from app_platform.runtime.connection import connected, jetstream
+from app_platform.runtime.streams import BUDGETS, bucket_stream, ensure_streams
 from support.nats import NatsServer, until
 
 LIMITS = (Limit(80, 60), Limit(500, 3600))
@@ -40,6 +43,7 @@ class Replicas:
 async def replicas(nats_server: NatsServer) -> AsyncIterator[Replicas]:
     settings, clock = RuntimeSettings(nats_url=nats_server.url), Clock()
     async with connected(settings, "one") as one, connected(settings, "two") as two:
+        await ensure_streams(jetstream(one), settings)
         first, second = (
             SharedBudget(nc.jetstream(), "github/test/org", LIMITS, clock=clock, chance=lambda: 0.5)
             for nc in (one, two)
@@ -102,13 +106,22 @@ async def test_without_nats_a_replica_has_a_quarter_for_itself(replicas: Replica
     await until(shared, "the budget is shared again")
 
 
-async def test_a_lost_store_is_made_again(replicas: Replicas) -> None:
+async def test_after_a_lost_store_the_budget_is_shared_again(replicas: Replicas) -> None:
     assert await replicas.one.take(1) == 0
+    settings = RuntimeSettings(nats_url=replicas.server.url)
     replicas.server.lose_store()
 
-    async def there() -> bool:
-        await replicas.one.take(1)
-        names = [info.config.name for info in await replicas.one.js.streams_info()]
-        return f"KV_{BUCKET}" in names
+    async def restored() -> bool:
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            await ensure_streams(replicas.one.js, settings)
+            return True
+        return False
 
-    await until(there, "the bucket is there again")
+    await until(restored, "the bucket is there again")
+
+    async def shared() -> bool:
+        await replicas.one.take(1)
+        info = await replicas.one.js.stream_info(bucket_stream(BUDGETS))
+        return info.state.messages > 0
+
+    await until(shared, "what is spent is kept there")

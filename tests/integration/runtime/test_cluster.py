@@ -15,9 +15,11 @@ from nats.js.errors import Error as JetStreamError
 
 from app_platform.contracts import SecretIntentChanged
 from app_platform.runtime import Backoff, PublishError, RuntimeSettings
+from app_platform.runtime.bootstrap import Bootstrap
 from app_platform.runtime.connection import connected
 from app_platform.runtime.consume import Consumer, Work
 from app_platform.runtime.history import History
+from app_platform.runtime.permissions import Identity
 from app_platform.runtime.publish import Publisher
 from app_platform.runtime.streams import EVENTS, ensure_streams
 from support.consuming import Seen, changed, note, show
@@ -44,14 +46,16 @@ async def replica(settings: RuntimeSettings) -> AsyncIterator[Seen]:
     async with connected(settings, SERVICE) as client:
         work = Work(SERVICE, seen, {SecretIntentChanged: note}, show)
         consumer = Consumer(client, work, settings, Backoff(first=0.05, cap=0.5))
-        task = asyncio.create_task(consumer.run())
+        bootstrap = Bootstrap(client, settings, [Identity(SERVICE, hears=tuple(work.handlers))])
+        tasks = [asyncio.create_task(work) for work in (bootstrap.run(), consumer.run())]
         try:
             await until(lambda: consumer.ready, "the consumer is ready", within=PATIENCE)
             yield seen
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 async def leader_of_stream(cluster: NatsCluster, nc: Client) -> Node:
@@ -145,4 +149,4 @@ async def test_nothing_is_lost(nats_cluster: NatsCluster, settings: RuntimeSetti
 
         await until(lambda: handled() == set(names), "all that was confirmed is handled", within=PATIENCE)
         assert (await nc.jetstream().stream_info(EVENTS)).state.messages == len(names), "each is kept once"
-        assert [letter async for letter in History(nc, settings).dead_letters()] == []
+        assert [letter async for letter in History(nc, "test", settings).dead_letters()] == []

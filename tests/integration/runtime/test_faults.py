@@ -14,11 +14,12 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from app_platform.contracts import SecretIntentChanged
 from app_platform.local.ports import choose
 from app_platform.runtime import Batch, Done, Outcome, PublishError, Retry, RuntimeSettings
 from app_platform.runtime.connection import connected
 from app_platform.runtime.publish import Publisher
-from app_platform.runtime.streams import ensure_streams, incarnation
+from app_platform.runtime.streams import ensure_consumer, ensure_streams, incarnation
 from support.consuming import Consuming, Seen, changed, settings_for
 from support.nats import NatsServer, until
 
@@ -159,7 +160,7 @@ async def test_replicas_that_start_together_make_the_streams_once(nats_server: N
     async with connected(settings, "a") as one, connected(settings, "b") as two:
         await asyncio.gather(*(ensure_streams(c.jetstream(), settings) for c in (one, two, one, two)))
         names = {info.config.name for info in await one.jetstream().streams_info()}
-    assert names == {"EVENTS", "DEAD_LETTERS", "OBJ_EVENT_DATA"}
+    assert names == {"EVENTS", "DEAD_LETTERS", "EVENT_DATA", "KV_BUDGETS", "KV_SESSIONS"}
 
 
 class Process:
@@ -172,7 +173,6 @@ class Process:
             "PATH": os.environ["PATH"],
             "APP_PLATFORM_NATS_URL": server.url,
             "APP_PLATFORM_HEALTH_PORT": str(port),
-            "APP_PLATFORM_ACK_WAIT": "1",
             "TEST_HANDLER": handler,
         }
         with self.log.open("wb") as out:
@@ -199,11 +199,13 @@ def processes(nats_server: NatsServer, tmp_path: Path) -> Iterator[list[Process]
 
 async def test_a_killed_replicas_batch_comes_to_another(
     consuming: Consuming,
+    js: JetStreamContext,
     publisher: Publisher,
     nats_server: NatsServer,
     tmp_path: Path,
     processes: list[Process],
 ) -> None:
+    await ensure_consumer(js, "tester", [SecretIntentChanged], settings_for(nats_server, ack_wait=1.0))
     processes.append(Process(nats_server, tmp_path, "endless"))
     await publisher.publish(*(changed(f"i-{n}") for n in range(5)))
     await until(lambda: processes[0].says("begun"), "the process has a batch in hand")
@@ -226,8 +228,13 @@ async def is_status(url: str, wanted: int) -> bool:
 
 
 async def test_a_service_says_how_it_is_and_ends_cleanly(
-    nats_server: NatsServer, tmp_path: Path, processes: list[Process], publisher: Publisher
+    nats_server: NatsServer,
+    tmp_path: Path,
+    processes: list[Process],
+    publisher: Publisher,
+    js: JetStreamContext,
 ) -> None:
+    await ensure_consumer(js, "tester", [SecretIntentChanged], settings_for(nats_server))
     nats_server.kill()
     process = Process(nats_server, tmp_path, "note")
     processes.append(process)
@@ -251,6 +258,8 @@ async def test_a_service_says_how_it_is_and_ends_cleanly(
 async def test_a_failed_task_ends_the_process(
     nats_server: NatsServer, tmp_path: Path, processes: list[Process]
 ) -> None:
+    async with connected(settings_for(nats_server), "test") as client:
+        await ensure_streams(client.jetstream(), settings_for(nats_server))
     process = Process(nats_server, tmp_path, "failing-task")
     processes.append(process)
     assert await asyncio.to_thread(process.process.wait, 30) == 1

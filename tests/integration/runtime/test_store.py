@@ -1,17 +1,14 @@
 """The store on a real nats-server: two replicas, a value that is forgotten, a store that is lost."""
 
+import asyncio
+
 import pytest
 from nats.aio.client import Client
 
-from app_platform.runtime.store import (
-    SESSIONS,
-    Bucket,
-    Entry,
-    KeyChangedError,
-    Store,
-    StoreError,
-    bucket_named,
-)
+from app_platform.runtime import RuntimeSettings
+from app_platform.runtime.bootstrap import Bootstrap
+from app_platform.runtime.store import Entry, KeyChangedError, Store, StoreError, bucket_named
+from app_platform.runtime.streams import SESSIONS, Bucket, ensure_bucket
 from support.nats import NatsServer, until
 
 
@@ -50,7 +47,9 @@ async def test_nobody_overwrites_what_he_has_not_read(stores: tuple[Store, Store
 
 
 async def test_a_value_that_is_not_written_again_is_forgotten(nc: Client) -> None:
-    store = Store(nc.jetstream(), Bucket("SHORT", "for a moment", 0.5))
+    bucket = Bucket("SHORT", "for a moment", 0.5)
+    await ensure_bucket(nc.jetstream(), bucket, copies=1)
+    store = Store(nc.jetstream(), bucket)
     await store.put("ada", b"here")
     await until(lambda: _is_gone(store), "it is forgotten")
 
@@ -60,7 +59,7 @@ async def _is_gone(store: Store) -> bool:
 
 
 async def test_a_lost_store_is_an_error_first_and_then_an_empty_bucket(
-    nats_server: NatsServer, stores: tuple[Store, Store]
+    nats_server: NatsServer, stores: tuple[Store, Store], nc: Client, settings: RuntimeSettings
 ) -> None:
     one, _ = stores
     await one.put("ada", b"here")
@@ -69,6 +68,7 @@ async def test_a_lost_store_is_an_error_first_and_then_an_empty_bucket(
         await one.get("ada")
     nats_server.start()
     nats_server.lose_store()
+    bootstrap = asyncio.create_task(Bootstrap(nc, settings, [], seconds=0.2).run(once=True))
 
     async def empty() -> bool:
         try:
@@ -77,6 +77,7 @@ async def test_a_lost_store_is_an_error_first_and_then_an_empty_bucket(
             return False
 
     await until(empty, "the store works again")
+    await bootstrap
 
 
 def test_a_bucket_that_nobody_planned_is_refused() -> None:

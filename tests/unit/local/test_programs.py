@@ -29,6 +29,7 @@ def site(options: Options) -> Site:
         options=options,
         tools={name: Path("/tools") / name for name in tool_names(options)},
         ports={name: 20_000 + index for index, name in enumerate(names)},
+        accounts="accounts: {}",
         tokens={"git": "git-token", "webhook": "webhook-secret", "admin": "admin-token"},
         environment={
             "PATH": "/bin",
@@ -49,6 +50,7 @@ def test_stores_then_the_api_then_the_rest() -> None:
         "etcd": STORES,
         "kube-apiserver": API,
         "nats": STORES,
+        "nats-bootstrap": API,
         "git": STORES,
         "kustomize-controller": CONTROLLERS,
         "source-controller": CONTROLLERS,
@@ -103,6 +105,30 @@ def test_each_service_is_its_own_user() -> None:
     assert children_["git-committer-0"].env["KUBECONFIG"] == "/state/config/kubeconfig-git-committer.yaml"
 
 
+def test_each_service_has_a_nats_key_of_its_own() -> None:
+    children_ = table(Options(services=SERVICES))
+    keys = {name: child.env.get("APP_PLATFORM_NATS_NKEY") for name, child in children_.items()}
+    assert {name: key for name, key in keys.items() if key} == {
+        "watcher-0": "/state/config/nats/watcher.nk",
+        "git-committer-0": "/state/config/nats/git-committer.nk",
+        "nats-bootstrap": "/state/config/nats/bootstrap.nk",
+    }
+
+
+def test_with_tls_both_sides_show_certificates() -> None:
+    options = Options(services=SERVICES, tls=True)
+    assert "verify: true" in nats_config(site(options))
+    assert "tls" not in nats_config(site(Options()))
+    watcher, env = table(options)["watcher-0"], user_env(site(options))
+    assert watcher.env["APP_PLATFORM_NATS_URL"].startswith("tls://127.0.0.1:")
+    assert watcher.env["APP_PLATFORM_NATS_CERTIFICATE_KEY"] == env["NATS_KEY"]
+
+
+def test_a_changed_nats_configuration_makes_another_child() -> None:
+    before = table(Options(services=()))["nats"]
+    assert table(Options(services=(), tls=True))["nats"] != before
+
+
 @pytest.mark.parametrize("fsync", [True, False])
 def test_etcd_waits_for_the_disk_unless_told_otherwise(fsync: bool) -> None:  # noqa: FBT001 - a parameter of the test
     etcd = table(Options(services=(), fsync=fsync))["etcd"]
@@ -116,7 +142,8 @@ def test_an_acknowledged_message_is_on_disk() -> None:
 def test_users_are_told_where_everything_is() -> None:
     env = user_env(site(Options(services=())))
     addresses = {"NATS_URL", "GIT_URL", "OIDC_ISSUER_URL", "DASHBOARD_URL"}
-    assert env.keys() == {"KUBECONFIG", "GIT_TOKEN", "PATH_TOOLS", *addresses}
+    keys = {"NATS_NKEY", "NATS_READER_NKEY", "NATS_OPERATOR_NKEY"}
+    assert env.keys() == {"KUBECONFIG", "GIT_TOKEN", "PATH_TOOLS", *addresses, *keys}
     assert "OIDC_ISSUER_URL" not in user_env(site(Options(services=(), cluster="theirs")))
     assert env["KUBECONFIG"] == "/state/config/kubeconfig-admin.yaml"
 

@@ -25,7 +25,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_not_set_has_a_default() -> None:
     settings = load(RuntimeSettings)
     assert settings.nats_url == "nats://127.0.0.1:4222"
-    assert (settings.health_host, settings.replica, settings.nats_creds) == ("127.0.0.1", "0", None)
+    assert (settings.health_host, settings.replica, settings.nats_nkey) == ("127.0.0.1", "0", None)
 
 
 def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

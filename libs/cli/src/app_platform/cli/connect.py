@@ -19,6 +19,7 @@ from app_platform.runtime import RuntimeSettings, SettingsError, load
 from app_platform.runtime.connection import connected
 from app_platform.runtime.consumers import UnreachableError
 from app_platform.runtime.history import GoneError, History
+from app_platform.runtime.permissions import OPERATOR, READER
 
 T = TypeVar("T")
 _TOLD: Final = (
@@ -31,16 +32,23 @@ _TOLD: Final = (
     UnreachableError,
 )
 """Errors whose text is meant for whoever gave the command."""
+_SETTINGS: Final = {
+    "APP_PLATFORM_NATS_URL": "NATS_URL",
+    "APP_PLATFORM_NATS_CA": "NATS_CA",
+    "APP_PLATFORM_NATS_CERTIFICATE": "NATS_CERT",
+    "APP_PLATFORM_NATS_CERTIFICATE_KEY": "NATS_KEY",
+}
+_KEYS: Final = {READER: "NATS_READER_NKEY", OPERATOR: "NATS_OPERATOR_NKEY"}
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @asynccontextmanager
-async def history() -> AsyncIterator[History]:
+async def history(identity: str = READER) -> AsyncIterator[History]:
     """The history of the platform that the environment names."""
-    knows_nats()
+    knows_nats(identity)
     settings = load(RuntimeSettings)
-    async with connected(settings, "app-platform cli", wait=False) as client:
-        yield History(client, settings)
+    async with connected(settings, identity, wait=False) as client:
+        yield History(client, identity, settings)
 
 
 @asynccontextmanager
@@ -50,11 +58,11 @@ async def cluster() -> AsyncIterator[KubeClient]:
         yield client
 
 
-def run(command: Callable[[History], Awaitable[T]]) -> T:
+def run(command: Callable[[History], Awaitable[T]], identity: str = READER) -> T:
     """Run a command on the history; exits with status 1 and one clear line when that is not possible."""
 
     async def opened() -> T:
-        async with history() as found:
+        async with history(identity) as found:
             return await command(found)
 
     return execute(opened)
@@ -101,10 +109,14 @@ def unserved(error: Exception) -> str:
     return f"NATS at {_server()} does not serve the events: {error!s} ({type(error).__name__})"
 
 
-def knows_nats() -> bool:
-    """Whether the environment names a NATS server; ``make up`` writes NATS_URL, services read APP_PLATFORM_NATS_URL."""
-    if "NATS_URL" in os.environ:
-        os.environ.setdefault("APP_PLATFORM_NATS_URL", os.environ["NATS_URL"])
+def knows_nats(identity: str = READER) -> bool:
+    """Whether the environment names a NATS server.
+
+    ``make up`` writes NATS_URL and the like, as the ``nats`` program reads them; services read APP_PLATFORM_NATS_URL and the like.
+    """
+    for ours, theirs in {**_SETTINGS, "APP_PLATFORM_NATS_NKEY": _KEYS[identity]}.items():
+        if theirs in os.environ:
+            os.environ.setdefault(ours, os.environ[theirs])
     return "APP_PLATFORM_NATS_URL" in os.environ
 
 

@@ -14,6 +14,7 @@ ROOT: Final = "app-platform"
 EVENTS: Final = f"{ROOT}.events"
 REPLAY: Final = f"{ROOT}.replay"
 DEAD: Final = f"{ROOT}.dead"
+DATA: Final = f"{ROOT}.data"
 
 _TOKENS: Final = 4
 _SAFE_NAME: Final = re.compile(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
@@ -94,6 +95,16 @@ def dead_filter(service: str | None = None, app: str | None = None) -> str:
     """The filter for dead letters of a service and an app; ``None`` stands for any."""
     tokens = [DEAD, service or "*", *([escape(app)] if app else []), ">"]
     return ".".join(tokens)
+
+
+def data_subject(service: str, digest: str, piece: str) -> str:
+    """The subject of a piece of event data too large for a message; ``*`` as piece matches all of it."""
+    return f"{DATA}.{service}.{digest}.{piece}"
+
+
+def data_of(service: str) -> str:
+    """The filter that matches all event data that a service keeps."""
+    return f"{DATA}.{service}.>"
 
 
 def event_filter(app: str | None = None, kind: str | None = None, name: str | None = None) -> str:

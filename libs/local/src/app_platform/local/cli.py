@@ -36,6 +36,7 @@ def up(arguments: argparse.Namespace) -> None:
         replicas=arguments.replicas,
         cluster=arguments.cluster,
         fsync=not arguments.unsafe_no_fsync,
+        tls=arguments.tls,
     )
     Platform(arguments.state_dir, options, report=_reporter()).up()
 
@@ -129,6 +130,7 @@ def _add_up_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-services", action="store_true", help="only the infrastructure")
     parser.add_argument("--replicas", type=int, default=1, help="processes per service")
+    parser.add_argument("--tls", action="store_true", help="NATS over TLS, both sides with certificates")
     parser.add_argument(
         "--unsafe-no-fsync",
         action="store_true",

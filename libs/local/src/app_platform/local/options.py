@@ -50,6 +50,8 @@ class Options:
         replicas: processes per service.
         cluster: the kubeconfig context of an existing cluster to use instead of a local API server.
         fsync: whether etcd waits for the disk; without, a power cut may lose data (a crash of etcd does not).
+        tls: whether NATS is spoken to over TLS, both sides showing certificates.
+        bootstrap_env: more environment variables of nats-bootstrap, for instance how long consumers wait for an acknowledgement.
         with_caller: end the platform when the calling process ends; for tests.
     """
 
@@ -57,6 +59,8 @@ class Options:
     replicas: int = 1
     cluster: str = ""
     fsync: bool = True
+    tls: bool = False
+    bootstrap_env: Mapping[str, str] = field(default_factory=dict)
     with_caller: bool = False
 
 

@@ -47,6 +47,21 @@ class StateDir:
         return self.root / "config"
 
     @property
+    def nats_keys(self) -> Path:
+        """The key of each NATS identity."""
+        return self.config / "nats"
+
+    @property
+    def nats_config(self) -> Path:
+        """nats-server's configuration."""
+        return self.config / "nats.conf"
+
+    @property
+    def certificates(self) -> Path:
+        """What NATS and its clients show each other over TLS."""
+        return self.config / "tls"
+
+    @property
     def bin(self) -> Path:
         """Links to the tools that were found, to be put on a PATH."""
         return self.root / "bin"

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError
+from app_platform.local import certificates
 from app_platform.local import ports as port_choice
 from app_platform.local.bootstrap import (
     authelia_manifests,
@@ -52,6 +53,7 @@ from app_platform.local.programs import (
 )
 from app_platform.local.supervise import Child, Control
 from app_platform.local.tools import find_definitions, find_tool
+from app_platform.runtime import accounts
 
 Report = Callable[[str], None]
 
@@ -170,10 +172,13 @@ class Platform:
             *(service_account(each.name) for each in SERVICES),
         ]
         tokens = keep_tokens(state.config / "tokens.json", [*(user.name for user in users), "git", "webhook"])
-        site = Site(state, self.options, tools, ports, tokens, self._environment)
+        nats_accounts = accounts.write(state.nats_keys)
+        site = Site(state, self.options, tools, ports, tokens, nats_accounts, self._environment)
         keep_signing_key(state.config / "service-account.key")
         write_private(state.config / "tokens.csv", token_file(users, tokens))
-        write_private(state.config / "nats.conf", nats_config(site))
+        if self.options.tls:
+            certificates.keep(state.certificates)
+        write_private(state.nats_config, nats_config(site))
         self._keep_users()
         for user in users:
             write_private(state.kubeconfig(user.name), self._kubeconfig(site, user.name))

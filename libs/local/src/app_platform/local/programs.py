@@ -3,6 +3,7 @@
 All listeners are on 127.0.0.1. What each program is told beyond its defaults has its reason beside it.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -14,6 +15,8 @@ from app_platform.local.bootstrap import FLUX_NAMESPACE
 from app_platform.local.options import Options, Service
 from app_platform.local.paths import StateDir
 from app_platform.local.supervise import Child
+from app_platform.runtime.accounts import key_file
+from app_platform.runtime.permissions import BOOTSTRAP, OPERATOR, READER
 
 STORES, API, CONTROLLERS = 0, 1, 2
 """The tiers: started in this order, stopped in the reverse."""
@@ -24,6 +27,7 @@ PORTS = (
     "kube-apiserver",
     "nats",
     "nats-monitor",
+    "nats-bootstrap",
     "git",
     "source",
     "kustomize",
@@ -47,6 +51,7 @@ class Site:
         tools: path of each program by name.
         ports: port of each listener by name.
         tokens: secret of each identity by name.
+        accounts: NATS' accounts, as ``runtime.accounts`` makes them.
         environment: of the user; only a few harmless variables are passed on.
     """
 
@@ -55,11 +60,17 @@ class Site:
     tools: Mapping[str, Path]
     ports: Mapping[str, int]
     tokens: Mapping[str, str]
+    accounts: str
     environment: Mapping[str, str]
 
     def url(self, listener: str, scheme: str = "http") -> str:
         """The base URL of a listener."""
         return f"{scheme}://127.0.0.1:{self.ports[listener]}"
+
+    @property
+    def nats_url(self) -> str:
+        """Where NATS listens for clients."""
+        return self.url("nats", "tls" if self.options.tls else "nats")
 
     @property
     def ca_file(self) -> Path:
@@ -79,6 +90,7 @@ def children(site: Site) -> list[Child]:
     return [
         *own_cluster,
         nats(site),
+        nats_bootstrap(site),
         git(site),
         kustomize_controller(site),
         source_controller(site),
@@ -150,13 +162,55 @@ jetstream {{
   store_dir: "{site.state.data / "nats"}"
   sync_interval: always  # an acknowledged message is on disk
 }}
+{_nats_tls(site)}{site.accounts}"""
+
+
+def _nats_tls(site: Site) -> str:
+    if not site.options.tls:
+        return ""
+    files = site.state.certificates
+    return f"""tls {{
+  cert_file: "{files / "server.crt"}"
+  key_file: "{files / "server.key"}"
+  ca_file: "{files / "ca.crt"}"
+  verify: true  # clients show a certificate too
+}}
 """
+
+
+def nats_env(site: Site, identity: str) -> dict[str, str]:
+    """How one identity reaches NATS."""
+    env = {
+        "APP_PLATFORM_NATS_URL": site.nats_url,
+        "APP_PLATFORM_NATS_NKEY": str(key_file(site.state.nats_keys, identity)),
+    }
+    if site.options.tls:
+        files = site.state.certificates
+        env |= {
+            "APP_PLATFORM_NATS_CA": str(files / "ca.crt"),
+            "APP_PLATFORM_NATS_CERTIFICATE": str(files / "client.crt"),
+            "APP_PLATFORM_NATS_CERTIFICATE_KEY": str(files / "client.key"),
+        }
+    return env
+
+
+def nats_bootstrap(site: Site) -> Child:
+    """What makes streams, buckets and consumers, and makes them again when they are lost."""
+    env = site.env(
+        APP_PLATFORM_HEALTH_PORT=str(site.ports["nats-bootstrap"]),
+        **nats_env(site, BOOTSTRAP),
+        **site.options.bootstrap_env,
+    )
+    command = (sys.executable, "-m", "app_platform.runtime.bootstrap")
+    return Child("nats-bootstrap", command, env, f"{site.url('nats-bootstrap')}/readyz", tier=API)
 
 
 def nats(site: Site) -> Child:
     """nats-server with JetStream on files."""
-    command = (str(site.tools["nats-server"]), "-c", str(site.state.config / "nats.conf"))
-    return Child("nats", command, site.env(), f"{site.url('nats-monitor')}/healthz", tier=STORES)
+    command = (str(site.tools["nats-server"]), "-c", str(site.state.nats_config))
+    # The digest lets a changed configuration take effect: what differs is restarted.
+    env = site.env(CONFIGURATION=hashlib.sha256(nats_config(site).encode()).hexdigest())
+    return Child("nats", command, env, f"{site.url('nats-monitor')}/healthz", tier=STORES)
 
 
 def git(site: Site) -> Child:
@@ -223,9 +277,9 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
         health = site.url(name)
         env = site.env(
             KUBECONFIG=str(site.state.kubeconfig(service.name)),
-            APP_PLATFORM_NATS_URL=site.url("nats", "nats"),
             APP_PLATFORM_HEALTH_PORT=str(site.ports[name]),
             APP_PLATFORM_REPLICA=name,
+            **nats_env(site, service.name),
             **{
                 **(forge_env(site, name) if service.forge else {}),
                 **(pages_env(site) if service.pages else {}),
@@ -270,9 +324,16 @@ def provider_env(site: Site) -> dict[str, str]:
 
 def user_env(site: Site) -> dict[str, str]:
     """What users need to reach the platform: the content of `.local/env`."""
+    files = site.state.certificates
+    # Named as the `nats` program reads them; whoever started the platform may do all with it, our own command only what it needs.
+    tls = {"NATS_CA": "ca.crt", "NATS_CERT": "client.crt", "NATS_KEY": "client.key"}
     return {
         "KUBECONFIG": str(site.state.kubeconfig("admin")),
-        "NATS_URL": site.url("nats", "nats"),
+        "NATS_URL": site.nats_url,
+        "NATS_NKEY": str(key_file(site.state.nats_keys, BOOTSTRAP)),
+        "NATS_READER_NKEY": str(key_file(site.state.nats_keys, READER)),
+        "NATS_OPERATOR_NKEY": str(key_file(site.state.nats_keys, OPERATOR)),
+        **({name: str(files / file) for name, file in tls.items()} if site.options.tls else {}),
         "GIT_URL": site.url("git"),
         "GIT_TOKEN": site.tokens["git"],
         **({} if site.options.cluster else {"OIDC_ISSUER_URL": site.url("oidc")}),

@@ -20,7 +20,8 @@ from app_platform.runtime.outcomes import (
 from app_platform.runtime.publish import EventSink, PublishError
 from app_platform.runtime.service import Runtime, Service, run, serve
 from app_platform.runtime.settings import RuntimeSettings, SettingsError, load
-from app_platform.runtime.store import SESSIONS, Entry, KeyChangedError, KeyValue, StoreError
+from app_platform.runtime.store import Entry, KeyChangedError, KeyValue, StoreError
+from app_platform.runtime.streams import SESSIONS
 
 __all__ = [
     "SESSIONS",

@@ -22,13 +22,14 @@ from typing import Any, Final, Protocol
 
 import nats.errors
 import nats.js.errors
-from nats.js import JetStreamContext, api
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js import JetStreamContext
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 from opentelemetry import metrics
 
+from app_platform.runtime.streams import BUDGETS
+
 _LOG: Final = logging.getLogger(__name__)
-BUCKET: Final = "BUDGETS"
 _SECONDS_FOR_NATS: Final = 1.0
 _TRIES: Final = 20
 """At compare-and-swap; each lost one means that another replica won."""
@@ -37,8 +38,6 @@ _ALONE: Final = 0.25
 _OUTRUN: Final = 1.0
 """Seconds to wait for who lost every race; something may still be left, so it is not told the time of a window."""
 _MOST_JITTER: Final = 15.0
-_KEPT: Final = 3 * 3600
-"""Seconds that an untouched budget is kept: longer than any limit's window."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,6 @@ class SharedBudget:
         js: Context of a client that may be disconnected.
         name: What is limited: letters, digits, ``-``, ``_``, ``.`` and ``/``; the same in all replicas. Not a secret.
         limits: All of which hold.
-        copies: Of the bucket, in a NATS cluster.
         clock: Unix time.
         chance: Between 0 and 1.
     """
@@ -141,7 +139,6 @@ class SharedBudget:
     js: JetStreamContext
     name: str
     limits: Sequence[Limit]
-    copies: int = 1
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
     _alone: Ledger = field(default_factory=Ledger)
@@ -202,7 +199,7 @@ class SharedBudget:
         return False
 
     async def _try(self, decide: Callable[[Ledger], Ledger | None]) -> bool:
-        bucket = self._bucket = self._bucket or await self._open()
+        bucket = self._bucket = self._bucket or await self.js.key_value(BUDGETS)
         try:
             entry = await bucket.get(self.name)
             ledger, revision = Ledger.decode(entry.value or b""), entry.revision or 0
@@ -219,20 +216,6 @@ class SharedBudget:
         # What was spent together counts when this replica has to go on alone.
         self._alone = changed
         return True
-
-    async def _open(self) -> KeyValue:
-        try:
-            return await self.js.key_value(BUCKET)
-        except BucketNotFoundError:
-            config = api.KeyValueConfig(
-                bucket=BUCKET,
-                description="What was spent of limits that all replicas share",
-                history=1,
-                ttl=float(_KEPT),
-                storage=api.StorageType.FILE,
-                replicas=self.copies,
-            )
-            return await self.js.create_key_value(config)
 
     def _measure(self, ledger: Ledger) -> None:
         now = self.clock()

@@ -1,21 +1,26 @@
 """The connection to NATS: waits for a server that is not there yet and comes back after every break.
 
-Guarantees: credentials come from a file and are never logged. Leaves out: streams and consumers.
+Guarantees: keys come from files and are never logged; with TLS, the server's certificate and name are checked, and files that were
+replaced are used from the next connection on. Leaves out: streams and consumers.
 """
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import nats
 import nats.errors
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from app_platform.runtime.settings import RuntimeSettings
 
 _LOG: Final = logging.getLogger(__name__)
+DOMAIN: Final = "platform"
+"""Under which name an identity's account has the JetStream of account PLATFORM (``accounts``)."""
+API: Final = f"$JS.{DOMAIN}.API"
 _RETRY_SECONDS: Final = 1.0
 _FOREVER: Final = -1
 _ONCE: Final = {
@@ -27,65 +32,118 @@ _ONCE: Final = {
 """For a command, whose user waits. Not 0 attempts: nats-py takes that for no limit."""
 
 
+def jetstream(nc: Client) -> JetStreamContext:
+    """JetStream, as every identity reaches it."""
+    return nc.jetstream(domain=DOMAIN)
+
+
+def inbox_prefix(identity: str) -> str:
+    """Under which an identity, and nobody else, gets answers."""
+    return f"_INBOX_{identity}"
+
+
+def end_if_cancelled() -> None:
+    """End a loop around NATS when its task was cancelled.
+
+    nats-py waits with ``asyncio.wait_for``, which in Python 3.11 loses a cancellation that meets the answer (CPython gh-86296).
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def _on_error(error: Exception) -> None:
-    _LOG.warning("nats: %s", type(error).__name__)
-
-
-async def _on_disconnect() -> None:
-    # Also told when we close it ourselves; a real loss is an error that ``_on_error`` tells too.
-    _LOG.info("nats: disconnected")
+    # The texts of NATS name subjects that were refused, and no content.
+    _LOG.warning("nats: %s %s", type(error).__name__, error)
 
 
 async def _on_reconnect() -> None:
     _LOG.info("nats: connected again")
 
 
-def _options(settings: RuntimeSettings, name: str) -> dict[str, Any]:
+def _options(settings: RuntimeSettings, identity: str) -> dict[str, Any]:
+    tls = _tls(settings)
+
+    async def on_disconnect() -> None:
+        # Also told when we close it ourselves; a real loss is an error that ``_on_error`` tells too.
+        _LOG.info("nats: disconnected")
+        if tls is not None:
+            _read_certificates(tls, settings)
+
     options: dict[str, Any] = {
         "servers": [url.strip() for url in settings.nats_url.split(",")],
-        "name": name,
+        "name": f"{identity}/{settings.replica}",
+        "inbox_prefix": inbox_prefix(identity).encode(),
         "max_reconnect_attempts": _FOREVER,
         "reconnect_time_wait": _RETRY_SECONDS,
         "ping_interval": 10,
         "error_cb": _on_error,
-        "disconnected_cb": _on_disconnect,
+        "disconnected_cb": on_disconnect,
         "reconnected_cb": _on_reconnect,
     }
-    if settings.nats_creds is not None:
-        options["user_credentials"] = str(settings.nats_creds)
+    if settings.nats_nkey is not None:
+        options["nkeys_seed"] = str(settings.nats_nkey)
+    if tls is not None:
+        options["tls"] = tls
     return options
 
 
+def _tls(settings: RuntimeSettings) -> ssl.SSLContext | None:
+    if settings.nats_ca is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    _read_certificates(context, settings)
+    return context
+
+
+def _read_certificates(context: ssl.SSLContext, settings: RuntimeSettings) -> None:
+    context.load_verify_locations(settings.nats_ca)
+    if settings.nats_certificate is not None:
+        context.load_cert_chain(settings.nats_certificate, settings.nats_certificate_key)
+
+
 @asynccontextmanager
-async def connected(settings: RuntimeSettings, name: str, *, wait: bool = True) -> AsyncIterator[Client]:
+async def connected(settings: RuntimeSettings, identity: str, *, wait: bool = True) -> AsyncIterator[Client]:
     """A connected client, closed at the end.
 
     Args:
         settings: Where and with which credentials.
-        name: Shown by the server in its list of connections.
+        identity: Whose key it is (``permissions``); the server shows it with the replica in its list of connections.
         wait: Whether to keep trying until a server answers.
 
     Raises:
         OSError: No server answers, and ``wait`` is false.
         nats.errors.Error: The server refused, and ``wait`` is false.
     """
-    client = await _connect(settings, name, wait=wait)
+    client = await _connect(settings, identity, wait=wait)
     try:
         yield client
     finally:
         await _close(client)
 
 
-async def _connect(settings: RuntimeSettings, name: str, *, wait: bool) -> Client:
-    options = _options(settings, name)
+async def _connect(settings: RuntimeSettings, identity: str, *, wait: bool) -> Client:
+    options = _options(settings, identity)
     if not wait:
-        return await nats.connect(**{**options, **_ONCE})
+        return await _open({**options, **_ONCE})
     while True:
         try:
-            return await nats.connect(**options)
+            return await _open(options)
         except (OSError, nats.errors.Error, TimeoutError) as error:
-            _LOG.warning("nats is not there yet: %s", type(error).__name__)
+            _LOG.warning("nats is not there yet: %s %s", type(error).__name__, error)
             await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _open(options: dict[str, Any]) -> Client:
+    client = Client()
+    try:
+        await client.connect(**options)
+    except BaseException:
+        # A refused client keeps its socket otherwise.
+        await client.close()
+        raise
+    return client
 
 
 async def _close(client: Client) -> None:

@@ -24,12 +24,12 @@ import nats.js.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js import api
 from opentelemetry import propagate, trace
 
 from app_platform.contracts import Event, UnreadableEventError, decode, subjects
 from app_platform.contracts.cloudevents import dataref_of
 from app_platform.runtime import dead_letters, event_data, streams, telemetry
+from app_platform.runtime.connection import jetstream
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.inbox import Inbox
 from app_platform.runtime.outcomes import (
@@ -50,8 +50,6 @@ from app_platform.runtime.pull import Pull
 from app_platform.runtime.settings import RuntimeSettings
 
 _LOG: Final = logging.getLogger(__name__)
-_NO_ATTEMPT_LIMIT: Final = -1
-"""The server never gives up by itself: counting here lets the object show the reason."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +99,16 @@ class Consumer(Generic[P]):
     def __init__(
         self, nc: Client, work: Work[P], settings: RuntimeSettings, backoff: Backoff | None = None
     ) -> None:
-        self._js = nc.jetstream()
+        self._nc = nc
+        self._js = jetstream(nc)
         self._work = work
         self._settings = settings
         self._backoff = backoff or Backoff()
         self._inbox: Inbox[tuple[Handler[P], str], Delivery] = Inbox(settings.max_batch)
         self._workers: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._pull = Pull(nc, self._config(), self._receive, self._room, self._prepare)
+        filters = streams.filters_of(work.service, work.handlers)
+        self._pull = Pull(nc, work.service, filters, self._receive, self._room)
 
     @property
     def ready(self) -> bool:
@@ -126,24 +126,6 @@ class Consumer(Generic[P]):
             await self._wind_down()
             beating.cancel()
             await asyncio.gather(pulling, beating, return_exceptions=True)
-
-    def _config(self) -> api.ConsumerConfig:
-        classes = self._work.handlers
-        filters = sorted(
-            {subjects.subjects_of(c) for c in classes} | {subjects.replays_to(self._work.service)}
-        )
-        return api.ConsumerConfig(
-            durable_name=self._work.service,
-            filter_subjects=filters,
-            ack_policy=api.AckPolicy.EXPLICIT,
-            deliver_policy=api.DeliverPolicy.ALL,
-            ack_wait=self._settings.ack_wait,
-            max_deliver=_NO_ATTEMPT_LIMIT,
-            max_ack_pending=self._settings.in_hand * 8,
-        )
-
-    async def _prepare(self) -> None:
-        await streams.ensure_streams(self._js, self._settings)
 
     def _room(self) -> int:
         return self._settings.in_hand - len(self._inbox)
@@ -176,10 +158,17 @@ class Consumer(Generic[P]):
         self._enqueue(handler, delivery)
 
     async def _read(self, message: Msg, ref: str | None) -> Delivery:
-        data = await event_data.fetch(self._js, ref, self._settings.publish_timeout)
+        data = await event_data.fetch(self._nc, ref, self._settings.publish_timeout)
         event, _ = decode(message.data, data)
+        self._check_subject(message.subject, event)
         meta = message.metadata
         return Delivery(event, message, meta.num_delivered, meta.sequence.stream)
+
+    def _check_subject(self, subject: str, event: Event) -> None:
+        """Who may tell what is decided by subject, so an event that comes on another's is nobody's."""
+        service = self._work.service
+        if subject not in {subjects.event_subject(event), subjects.replay_subject(service, event)}:
+            raise UnreadableEventError("it came on the subject of another event")
 
     def _enqueue(self, handler: Handler[P], delivery: Delivery) -> None:
         key = (handler, delivery.event.app)
@@ -312,8 +301,9 @@ class Consumer(Generic[P]):
         await _settle(message.term())
 
     async def _keep_alive(self) -> None:
+        seconds = await self._pull.ack_wait() / 3
         while True:
-            await asyncio.sleep(self._settings.ack_wait / 3)
+            await asyncio.sleep(seconds)
             for delivery in self._inbox.held():
                 await _settle(delivery.message.in_progress())
 

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.js import api
 
 from app_platform.runtime import streams
+from app_platform.runtime.connection import jetstream
 
 
 class UnreachableError(Exception):
@@ -47,7 +48,7 @@ async def consumer_states(nc: Client) -> list[ConsumerState]:
         UnreachableError: It cannot be read.
     """
     try:
-        infos = await nc.jetstream().consumers_info(streams.EVENTS)
+        infos = await jetstream(nc).consumers_info(streams.EVENTS)
     except nats.js.errors.NotFoundError:
         return []
     except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:

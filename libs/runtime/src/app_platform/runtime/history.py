@@ -1,12 +1,12 @@
 """Reading what happened, and giving it to a service again: behind the ``app-platform`` command and the dashboard.
 
-Guarantees: reading changes nothing, not even a durable consumer. A replay reaches one service only and carries the same
+Guarantees: reading makes nothing in NATS, not even a consumer. A replay reaches one service only and carries the same
 event; a redrive does so for dead letters and then removes the letter. Leaves out: presentation.
 """
 
-import contextlib
+import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,22 +14,20 @@ from typing import Final
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.js import JetStreamContext, api
-from nats.js.api import RawStreamMsg
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 
 from app_platform.contracts import Envelope, Event, UnreadableEventError, decode, subjects
 from app_platform.contracts.cloudevents import dataref_of
-from app_platform.runtime import event_data, streams
+from app_platform.runtime import direct, event_data, streams
+from app_platform.runtime.connection import jetstream
 from app_platform.runtime.consumers import ConsumerState, UnreachableError, consumer_states
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.publish import Publisher
 from app_platform.runtime.settings import RuntimeSettings
 
-_PAGE: Final = 256
-_IDLE: Final = 1.0
+_POLL: Final = 0.5
+"""Seconds between two looks for what came."""
 _DATA_SECONDS: Final = 10.0
 
 
@@ -72,21 +70,20 @@ class History:
 
     Args:
         nc: Connected client.
+        identity: Whose client it is; only ``operator`` may replay and redrive.
         settings: For limits.
     """
 
-    def __init__(self, nc: Client, settings: RuntimeSettings) -> None:
+    def __init__(self, nc: Client, identity: str, settings: RuntimeSettings) -> None:
         self._nc = nc
-        self._js: JetStreamContext = nc.jetstream()
-        self._publisher = Publisher(self._js, "cli", settings)
+        self._js = jetstream(nc)
+        self._publisher = Publisher(self._js, identity, settings)
 
     async def events(self, query: Query, *, follow: bool = False) -> AsyncIterator[Recorded]:
         """Events in the order they were told; with ``follow``, also those to come, without end."""
-        async for message in self._read(streams.EVENTS, query.subject, query.since, follow=follow):
+        async for stored in self._read(query, follow=follow):
             try:
-                yield await self._recorded(
-                    message.data, message.headers or {}, message.metadata.sequence.stream
-                )
+                yield await self._recorded(stored.data, stored.headers, stored.sequence)
             except UnreadableEventError:
                 # Written by a later version, or by hand with another tool; it is not ours to show.
                 continue
@@ -98,7 +95,7 @@ class History:
             GoneError: It is not kept any more, or this version cannot read it.
         """
         try:
-            raw: RawStreamMsg = await self._js.get_msg(streams.EVENTS, sequence)
+            raw = await self._js.get_msg(streams.EVENTS, sequence, direct=True)
             return await self._recorded(raw.data or b"", raw.headers or {}, sequence)
         except (nats.js.errors.NotFoundError, UnreadableEventError) as error:
             raise GoneError(f"event {sequence} has left the history: {type(error).__name__}") from error
@@ -113,9 +110,9 @@ class History:
         """
         subject = subjects.dead_filter(service, app)
         try:
-            async for message in self._read(streams.DEAD_LETTERS, subject, None, follow=False):
-                yield message.metadata.sequence.stream, DeadLetter.from_json(message.data)
-        except nats.js.errors.NotFoundError:
+            async for stored in direct.read(self._nc, streams.DEAD_LETTERS, subject):
+                yield stored.sequence, DeadLetter.from_json(stored.data)
+        except nats.errors.NoRespondersError:
             return  # no stream yet, so nothing was ever given up
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise UnreachableError(f"NATS does not tell its dead letters: {type(error).__name__}") from error
@@ -131,7 +128,7 @@ class History:
             GoneError: There is none at that position.
         """
         try:
-            raw = await self._js.get_msg(streams.DEAD_LETTERS, position)
+            raw = await self._js.get_msg(streams.DEAD_LETTERS, position, direct=True)
         except nats.js.errors.NotFoundError:
             raise GoneError(f"there is no dead letter {position}") from None
         return DeadLetter.from_json(raw.data or b"")
@@ -153,60 +150,42 @@ class History:
         subject = subjects.replay_subject(service, recorded.event)
         await self._publisher.publish_to(subject, recorded.event, f"replay/{uuid.uuid4()}")
 
-    async def _recorded(self, body: bytes, headers: dict[str, str], sequence: int) -> Recorded:
+    async def _recorded(self, body: bytes, headers: Mapping[str, str], sequence: int) -> Recorded:
         data = await self._data(body)
         event, envelope = decode(body, data)
         return Recorded(event, envelope, sequence, _trace_id(headers))
 
     async def _data(self, body: bytes) -> bytes | None:
         try:
-            return await event_data.fetch(self._js, dataref_of(body), _DATA_SECONDS)
+            return await event_data.fetch(self._nc, dataref_of(body), _DATA_SECONDS)
         except TimeoutError:
-            raise UnreadableEventError("its data does not come from the object store") from None
+            raise UnreadableEventError("its data does not come from the store") from None
 
-    async def _read(
-        self, stream: str, subject: str, since: datetime | None, *, follow: bool
-    ) -> AsyncIterator[Msg]:
-        config = api.ConsumerConfig(
-            deliver_policy=api.DeliverPolicy.BY_START_TIME if since else api.DeliverPolicy.ALL,
-            opt_start_time=since.isoformat() if since else None,  # type: ignore[arg-type]  # sent as text
-            inactive_threshold=60.0,
-        )
-        subscription = await self._js.subscribe(subject, stream=stream, ordered_consumer=True, config=config)
+    async def _read(self, query: Query, *, follow: bool) -> AsyncIterator[direct.Stored]:
+        start: int | datetime = query.since or 1
+        while True:
+            try:
+                async for stored in direct.read(self._nc, streams.EVENTS, query.subject, start):
+                    start = stored.sequence + 1
+                    yield stored
+            except (TimeoutError, nats.errors.TimeoutError, nats.errors.NoRespondersError):
+                if not follow:
+                    raise
+            if not follow:
+                return
+            await asyncio.sleep(_POLL)
+            if isinstance(start, int) and await self._is_beyond_the_end(start):
+                start = 1
+
+    async def _is_beyond_the_end(self, start: int) -> bool:
+        """Whether the stream is another one than what was read of, because NATS lost it."""
         try:
-            info = await subscription.consumer_info()
-            more = (
-                follow
-                or bool(info.num_pending)
-                or (info.delivered is not None and info.delivered.consumer_seq > 0)
-            )
-            while more:
-                message = await _next(subscription)
-                if message is not None:
-                    yield message
-                    more = follow or message.metadata.num_pending > 0
-                elif not follow:
-                    # What was still to come may have been purged meanwhile.
-                    more = bool((await subscription.consumer_info()).num_pending)
-        finally:
-            await self._forget(stream, subscription)
-
-    async def _forget(self, stream: str, subscription: JetStreamContext.PushSubscription) -> None:
-        """End a reading at once; without this, its consumer would stay a while."""
-        with contextlib.suppress(nats.errors.Error, nats.js.errors.Error, TimeoutError):
-            name = (await subscription.consumer_info()).name
-            await subscription.unsubscribe()
-            await self._js.delete_consumer(stream, name)
+            return (await self._js.stream_info(streams.EVENTS)).state.last_seq < start - 1
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError):
+            return False
 
 
-async def _next(subscription: JetStreamContext.PushSubscription) -> Msg | None:
-    try:
-        return await subscription.next_msg(timeout=_IDLE)
-    except (TimeoutError, nats.errors.TimeoutError):
-        return None
-
-
-def _trace_id(headers: dict[str, str]) -> str:
-    context: Context = propagate.extract(headers)
+def _trace_id(headers: Mapping[str, str]) -> str:
+    context: Context = propagate.extract(dict(headers))
     span = trace.get_current_span(context).get_span_context()
     return format(span.trace_id, "032x") if span.is_valid else ""

@@ -1,7 +1,7 @@
 """Publishing typed events, each stored exactly once within JetStream's duplicate window.
 
 Guarantees: when ``publish`` returns, every event is stored (or was already). It waits a bounded time. Trace context goes
-into the headers; data over the inline limit goes to the object store first (the claim-check pattern).
+into the headers; data over the inline limit goes to stream EVENT_DATA first (the claim-check pattern).
 Leaves out: retrying. A handler that cannot publish fails, and its batch comes again.
 """
 
@@ -47,6 +47,7 @@ class Publisher:
 
     def __init__(self, js: JetStreamContext, service: str, settings: RuntimeSettings) -> None:
         self._js = js
+        self._service = service
         self._source = f"/app-platform/{service}"
         self._settings = settings
         self._pipeline = asyncio.Semaphore(_PIPELINE)
@@ -82,12 +83,11 @@ class Publisher:
         if len(data) <= self._settings.max_inline_bytes:
             return None
         try:
-            await event_data.store(self._js, event.id, data, self._settings.publish_timeout)
+            return await event_data.store(self._js, self._service, data, self._settings.publish_timeout)
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise PublishError(
                 f"NATS did not store the data of {event.id!r}: {type(error).__name__}"
             ) from error
-        return event.id
 
     async def _send(
         self, subject: str, message: bytes, msg_id: str, headers: Mapping[str, str] | None

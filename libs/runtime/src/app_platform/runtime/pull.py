@@ -1,7 +1,7 @@
 """A continuous pull from a durable consumer, as NATS ADR-37 describes it (nats-architecture-and-design, "simplified client").
 
 Guarantees: a message is handed over as soon as it arrives; no more are asked for than there is room for; a consumer that
-was deleted, or whose server lost its store, is made again. Leaves out: acknowledging.
+was deleted, or whose server lost its store, is used again as soon as it is there. Leaves out: making it (``bootstrap``), acknowledging.
 
 nats-py's ``fetch`` is not used: it waits for a whole batch, and returns nothing for ever once its consumer is gone.
 """
@@ -9,7 +9,7 @@ nats-py's ``fetch`` is not used: it waits for a whole batch, and returns nothing
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 import nats.errors
@@ -18,12 +18,16 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import api
+from nats.js.errors import NotFoundError
 
 from app_platform.runtime import streams
+from app_platform.runtime.connection import API, end_if_cancelled, jetstream
 
 _LOG: Final = logging.getLogger(__name__)
 _EXPIRES: Final = 10.0
 _HEARTBEAT: Final = 2.0
+_DEFAULT_ACK_WAIT: Final = 30.0
+"""Seconds; the server's own, should it not say what the consumer has."""
 _NANOSECONDS: Final = 1_000_000_000
 _SILENCE: Final = 2.5 * _HEARTBEAT
 """Seconds without message or heartbeat after which a request is taken for lost (ADR-37: two missed heartbeats)."""
@@ -34,26 +38,27 @@ class Pull:
 
     Args:
         nc: Connected client.
-        config: The durable consumer, made or updated when pulling starts.
+        consumer: Name of the durable consumer.
+        filters: Subjects that it must deliver; one that does not is of an earlier version, and waited for.
         deliver: Called with each message, in order.
         room: How many more messages may be asked for.
-        prepare: Makes sure that the stream exists.
     """
 
     def __init__(
         self,
         nc: Client,
-        config: api.ConsumerConfig,
+        consumer: str,
+        filters: Collection[str],
         deliver: Callable[[Msg], Awaitable[None]],
         room: Callable[[], int],
-        prepare: Callable[[], Awaitable[None]],
     ) -> None:
         self._nc = nc
-        self._js = nc.jetstream()
-        self._config = config
+        self._js = jetstream(nc)
+        self._consumer = consumer
+        self._filters = filters
         self._deliver = deliver
         self._room = room
-        self._prepare = prepare
+        self._ack_wait = asyncio.get_running_loop().create_future()
         self._asked = 0
         self._last_sign = 0.0
         self._wake = asyncio.Event()
@@ -63,6 +68,10 @@ class Pull:
     def bound(self) -> bool:
         """Whether the consumer is known to exist and answers."""
         return self._bound and self._nc.is_connected
+
+    async def ack_wait(self) -> float:
+        """Seconds after which the consumer takes a message for lost; known once it has been there."""
+        return await asyncio.shield(self._ack_wait)
 
     def wake(self) -> None:
         """Say that there is room again."""
@@ -75,6 +84,7 @@ class Pull:
         try:
             while True:
                 await self._step(inbox)
+                end_if_cancelled()
         finally:
             await _unsubscribe(subscription)
 
@@ -93,11 +103,20 @@ class Pull:
 
     async def _bind(self) -> bool:
         try:
-            await self._prepare()
-            await self._js.add_consumer(streams.EVENTS, self._config)
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError) as error:
-            _LOG.warning("consumer %s not ready yet: %s", self._config.durable_name, error)
+            config = (await self._js.consumer_info(streams.EVENTS, self._consumer)).config
+        except NotFoundError:
+            _LOG.warning("there is no consumer %s yet: does bootstrap run?", self._consumer)
             return False
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError) as error:
+            _LOG.warning("consumer %s not ready yet: %s %s", self._consumer, type(error).__name__, error)
+            return False
+        if lacking := set(self._filters) - set(config.filter_subjects or ()):
+            _LOG.warning(
+                "consumer %s lacks %s: is bootstrap of this version?", self._consumer, sorted(lacking)
+            )
+            return False
+        if not self._ack_wait.done():
+            self._ack_wait.set_result(config.ack_wait or _DEFAULT_ACK_WAIT)
         self._bound, self._asked = True, 0
         self._last_sign = asyncio.get_running_loop().time()
         return True
@@ -108,7 +127,7 @@ class Pull:
             "expires": int(_EXPIRES * _NANOSECONDS),
             "idle_heartbeat": int(_HEARTBEAT * _NANOSECONDS),
         }
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{streams.EVENTS}.{self._config.durable_name}"
+        subject = f"{API}.CONSUMER.MSG.NEXT.{streams.EVENTS}.{self._consumer}"
         try:
             await self._nc.publish(subject, json.dumps(request).encode(), reply=inbox)
         except nats.errors.Error as error:

@@ -9,22 +9,24 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from app_platform.runtime import health, logs, streams, telemetry
 from app_platform.runtime.budget import Budget, Limit, SharedBudget
-from app_platform.runtime.connection import connected
+from app_platform.runtime.connection import connected, jetstream
 from app_platform.runtime.consume import Consumer, Work, nothing_to_show
 from app_platform.runtime.history import History
 from app_platform.runtime.outcomes import GaveUp, HandlerTable, P
+from app_platform.runtime.permissions import identity_named
 from app_platform.runtime.publish import EventSink, Publisher
 from app_platform.runtime.settings import RuntimeSettings
 from app_platform.runtime.store import KeyValue, Store, bucket_named
@@ -82,14 +84,15 @@ def run(service: Service[P]) -> None:
     logs.setup(service.name, settings.replica, settings.log_level)
     telemetry.setup(service.name, settings.replica)
     try:
-        asyncio.run(_until_signal(service))
+        asyncio.run(until_signal(serve(service)))
     except Exception:  # noqa: BLE001 - the last place where it can be told
         _LOG.exception("%s ended", service.name)
         sys.exit(1)
 
 
-async def _until_signal(service: Service[P]) -> None:
-    serving = asyncio.ensure_future(serve(service))
+async def until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Do some work until it ends or a signal ends it."""
+    serving = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, serving.cancel)
@@ -109,20 +112,20 @@ async def serve(service: Service[P]) -> None:
     settings = service.settings
     async with (
         health.serving(checks, settings.health_host, settings.health_port),
-        connected(settings, f"{service.name}/{settings.replica}") as nc,
+        connected(settings, service.name) as nc,
     ):
         await _serve_connected(service, nc, checks)
 
 
 async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Callable[[], bool]]) -> None:
-    js = nc.jetstream()
-    await _until_streams(nc, service.settings)
+    js = jetstream(nc)
+    await _until_streams(js, service.name)
     runtime = Runtime(
         Publisher(js, service.name, service.settings),
         lambda: streams.incarnation(js),
-        lambda name, limits: SharedBudget(js, name, limits, service.settings.stream_replicas),
-        lambda: History(nc, service.settings),
-        lambda name: Store(js, bucket_named(name), service.settings.stream_replicas),
+        lambda name, limits: SharedBudget(js, name, limits),
+        lambda: History(nc, service.name, service.settings),
+        lambda name: Store(js, bucket_named(name)),
     )
     async with service.ports(runtime) as ports, asyncio.TaskGroup() as group:
         for task in service.tasks:
@@ -137,15 +140,21 @@ async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Ca
         _LOG.info("started")
 
 
-async def _until_streams(nc: Client, settings: RuntimeSettings) -> None:
-    while True:
-        try:
-            await streams.ensure_streams(nc.jetstream(), settings)
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            _LOG.warning("streams are not ready: %s", error)
-            await asyncio.sleep(1.0)
-        else:
-            return
+async def _until_streams(js: JetStreamContext, service: str) -> None:
+    identity = identity_named(service)
+    needed = [streams.EVENTS, *map(streams.bucket_stream, identity.buckets if identity else ())]
+    while missing := [name for name in needed if not await _is_there(js, name)]:
+        _LOG.warning("waiting for %s: does bootstrap run?", ", ".join(missing))
+        await asyncio.sleep(1.0)
+
+
+async def _is_there(js: JetStreamContext, stream: str) -> bool:
+    try:
+        await js.stream_info(stream)
+    except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+        _LOG.info("%s: %s %s", stream, type(error).__name__, error)
+        return False
+    return True
 
 
 async def _as_coroutine(awaitable: Awaitable[None]) -> None:

@@ -26,9 +26,16 @@ class RuntimeSettings(BaseSettings):
     nats_url: str = Field(
         description="Where nats-server listens, for instance nats://127.0.0.1:4222; of a cluster all, separated by commas."
     )
-    nats_creds: Path | None = Field(
-        default=None, description="File with the NATS credentials of this service."
+    nats_nkey: Path | None = Field(
+        default=None, description="File with the NKey seed by which NATS knows this service."
     )
+    nats_ca: Path | None = Field(
+        default=None, description="File with the certificates that NATS' is checked against; turns TLS on."
+    )
+    nats_certificate: Path | None = Field(
+        default=None, description="File with the certificate that is shown to NATS over TLS."
+    )
+    nats_certificate_key: Path | None = Field(default=None, description="File with its private key.")
     health_host: str = Field(
         default="127.0.0.1", description="Address on which health and metrics are served."
     )
@@ -57,7 +64,7 @@ class RuntimeSettings(BaseSettings):
         description="Days that events are kept for history and replay; only ever raised on an existing stream.",
     )
     max_inline_bytes: int = Field(
-        default=512 * 1024, ge=1024, description="Larger event data goes to the object store."
+        default=512 * 1024, ge=1024, description="Larger event data goes to stream EVENT_DATA."
     )
     publish_timeout: float = Field(
         default=10.0, gt=0, description="Seconds to wait for a publish to be stored."

@@ -2,7 +2,7 @@
 
 Guarantees: ``create`` and ``update`` never overwrite what somebody else wrote meanwhile. Every wait has an end. A value shows in
 no ``repr`` and in no error. Each bucket forgets a value some time after it was written last.
-Leaves out: encryption, lists of keys and watching. NATS keeps values as they are, and keys stand in its subjects: whoever must not
+Leaves out: making the bucket (``bootstrap``), encryption, lists of keys and watching. NATS keeps values as they are, and keys stand in its subjects: whoever must not
 be able to use what he reads there keeps a digest as key.
 """
 
@@ -14,28 +14,14 @@ from typing import Final, Protocol
 
 import nats.errors
 import nats.js.errors
-from nats.js import JetStreamContext, api
+from nats.js import JetStreamContext
 from nats.js import kv as nats_kv
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 
-SESSIONS: Final = "SESSIONS"
+from app_platform.runtime import streams
+from app_platform.runtime.streams import BUCKETS, Bucket
+
 _SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """A bucket as this version wants it.
-
-    Attributes:
-        ttl: Seconds after which a value that was not written again is forgotten.
-    """
-
-    name: str
-    description: str
-    ttl: float
-
-
-BUCKETS: Final = (Bucket(SESSIONS, "Who is signed in to the dashboard", 24 * 3600.0),)
 
 
 class StoreError(Exception):
@@ -91,13 +77,12 @@ class Store:
 
     Args:
         js: Context of a client that may be disconnected.
-        bucket: One of ``BUCKETS``.
-        copies: Of the bucket, in a NATS cluster.
+        bucket: One of ``streams.BUCKETS``.
     """
 
-    def __init__(self, js: JetStreamContext, bucket: Bucket, copies: int = 1) -> None:
+    def __init__(self, js: JetStreamContext, bucket: Bucket) -> None:
         self._js = js
-        self._config = bucket_config(bucket, copies)
+        self._name = bucket.name
         self._opened: nats_kv.KeyValue | None = None
 
     async def get(self, key: str) -> Entry | None:
@@ -131,35 +116,16 @@ class Store:
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[nats_kv.KeyValue]:
-        name = self._config.bucket
         try:
             async with asyncio.timeout(_SECONDS):
-                self._opened = self._opened or await self._open()
+                self._opened = self._opened or await self._js.key_value(self._name)
                 yield self._opened
         except KeyWrongLastSequenceError:
-            raise KeyChangedError(f"{name}: written by somebody else meanwhile") from None
+            raise KeyChangedError(f"{self._name}: written by somebody else meanwhile") from None
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError) as error:
             # The bucket may be gone: it is looked for again the next time.
             self._opened = None
-            raise StoreError(f"{name}: NATS does not answer: {type(error).__name__}") from None
-
-    async def _open(self) -> nats_kv.KeyValue:
-        try:
-            return await self._js.key_value(self._config.bucket)
-        except BucketNotFoundError:
-            return await self._js.create_key_value(self._config)
-
-
-def bucket_config(bucket: Bucket, copies: int) -> api.KeyValueConfig:
-    """The whole configuration of a bucket that does not exist yet."""
-    return api.KeyValueConfig(
-        bucket=bucket.name,
-        description=bucket.description,
-        history=1,
-        ttl=bucket.ttl,
-        storage=api.StorageType.FILE,
-        replicas=copies,
-    )
+            raise StoreError(f"{self._name}: NATS does not serve it: {type(error).__name__}") from None
 
 
 def bucket_named(name: str) -> Bucket:
@@ -171,4 +137,4 @@ def bucket_named(name: str) -> Bucket:
     for bucket in BUCKETS:
         if bucket.name == name:
             return bucket
-    raise LookupError(f"there is no bucket {name!r}: add it to BUCKETS in {__name__}")
+    raise LookupError(f"there is no bucket {name!r}: add it to BUCKETS in {streams.__name__}")

@@ -1,9 +1,10 @@
-"""The streams that the platform needs, made or brought up to date when a service starts.
+"""The streams, buckets and consumers that the platform needs, made or brought up to date by ``bootstrap``.
 
 Guarantees: nothing here deletes or purges. A stream that somebody made larger, or gave more subjects, keeps that.
-Leaves out: consumers, which ``consume`` makes for itself.
+Leaves out: who may do what with them (``permissions``).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -11,16 +12,27 @@ from typing import Final
 import nats.errors
 import nats.js.errors
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, ObjectStoreConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    KeyValueConfig,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import BadRequestError, NotFoundError
 
-from app_platform.contracts import subjects
+from app_platform.contracts import Event, subjects
 from app_platform.runtime.settings import RuntimeSettings
 
 EVENTS: Final = "EVENTS"
 DEAD_LETTERS: Final = "DEAD_LETTERS"
 EVENT_DATA: Final = "EVENT_DATA"
-"""Bucket of the object store that holds data too large for a message."""
+"""Pieces of data too large for a message."""
+BUDGETS: Final = "BUDGETS"
+SESSIONS: Final = "SESSIONS"
 
 _DAY: Final = 86_400.0
 _DUPLICATE_WINDOW: Final = 120.0
@@ -34,6 +46,21 @@ class Wanted:
     name: str
     subjects: tuple[str, ...]
     description: str
+    last_only: bool = False
+    """Whether only the last message of each subject is kept."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A key-value bucket as this version wants it.
+
+    Attributes:
+        ttl: Seconds after which a value that was not written again is forgotten.
+    """
+
+    name: str
+    description: str
+    ttl: float
 
 
 STREAMS: Final = (
@@ -43,7 +70,19 @@ STREAMS: Final = (
         "What happened, and what is replayed to one service",
     ),
     Wanted(DEAD_LETTERS, (f"{subjects.DEAD}.>",), "References to events that a service gave up"),
+    Wanted(EVENT_DATA, (f"{subjects.DATA}.>",), "Event data too large for a message", last_only=True),
 )
+
+BUCKETS: Final = (
+    # Longer than the window of any limit.
+    Bucket(BUDGETS, "What was spent of limits that all replicas share", 3 * 3600.0),
+    Bucket(SESSIONS, "Who is signed in to the dashboard", 24 * 3600.0),
+)
+
+
+def bucket_stream(bucket: str) -> str:
+    """The stream that holds a bucket (NATS ADR-8)."""
+    return f"KV_{bucket}"
 
 
 def stream_config(wanted: Wanted, settings: RuntimeSettings) -> StreamConfig:
@@ -55,6 +94,7 @@ def stream_config(wanted: Wanted, settings: RuntimeSettings) -> StreamConfig:
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         discard=DiscardPolicy.OLD,
+        max_msgs_per_subject=1 if wanted.last_only else -1,
         max_age=settings.event_days * _DAY,
         duplicate_window=_DUPLICATE_WINDOW,
         num_replicas=settings.stream_replicas,
@@ -83,7 +123,8 @@ async def ensure_streams(js: JetStreamContext, settings: RuntimeSettings) -> Non
     """
     for wanted in STREAMS:
         await _ensure_stream(js, stream_config(wanted, settings))
-    await _ensure_bucket(js, settings)
+    for bucket in BUCKETS:
+        await ensure_bucket(js, bucket, settings.stream_replicas)
 
 
 async def _ensure_stream(js: JetStreamContext, config: StreamConfig) -> None:
@@ -110,18 +151,71 @@ _STREAM_NAME_IN_USE: Final = 10058
 """JetStream API error code: a stream of that name exists with another configuration (nats-server ``errors.json``)."""
 
 
-async def _ensure_bucket(js: JetStreamContext, settings: RuntimeSettings) -> None:
+async def ensure_bucket(js: JetStreamContext, bucket: Bucket, copies: int) -> None:
+    """Make a bucket that is missing."""
     try:
-        await js.object_store(EVENT_DATA)
+        existing = (await js.stream_info(bucket_stream(bucket.name))).config
     except NotFoundError:
-        config = ObjectStoreConfig(
-            bucket=EVENT_DATA,
-            description="Event data too large for a message",
-            ttl=int(settings.event_days * _DAY),
-            storage=StorageType.FILE,
-            replicas=settings.stream_replicas,
-        )
-        await js.create_object_store(EVENT_DATA, config)
+        await js.create_key_value(_bucket_config(bucket, copies))
+        return
+    if not existing.allow_direct:
+        await js.update_stream(replace(existing, allow_direct=True))
+
+
+def _bucket_config(bucket: Bucket, copies: int) -> KeyValueConfig:
+    return KeyValueConfig(
+        bucket=bucket.name,
+        description=bucket.description,
+        history=1,
+        ttl=bucket.ttl,
+        storage=StorageType.FILE,
+        replicas=copies,
+        direct=True,
+    )
+
+
+def filters_of(service: str, hears: Iterable[type[Event]]) -> list[str]:
+    """The subjects that a service's consumer delivers: its events, and what is replayed to it."""
+    return sorted({subjects.subjects_of(each) for each in hears} | {subjects.replays_to(service)})
+
+
+def consumer_config(service: str, hears: Iterable[type[Event]], settings: RuntimeSettings) -> ConsumerConfig:
+    """The whole configuration of a service's durable consumer."""
+    return ConsumerConfig(
+        durable_name=service,
+        filter_subjects=filters_of(service, hears),
+        ack_policy=AckPolicy.EXPLICIT,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_wait=settings.ack_wait,
+        # The server never gives up by itself: the service counts, so that the object shows the reason.
+        max_deliver=-1,
+        max_ack_pending=settings.in_hand * 8,
+    )
+
+
+async def ensure_consumer(
+    js: JetStreamContext, service: str, hears: Iterable[type[Event]], settings: RuntimeSettings
+) -> None:
+    """Make a service's consumer, or bring it up to date.
+
+    Raises:
+        nats.js.errors.Error: NATS refused.
+    """
+    wanted = consumer_config(service, hears, settings)
+    try:
+        existing = (await js.consumer_info(EVENTS, service)).config
+    except NotFoundError:
+        existing = None
+    if existing is None or _differ(existing, wanted):
+        await js.add_consumer(EVENTS, wanted)
+
+
+def _differ(existing: ConsumerConfig, wanted: ConsumerConfig) -> bool:
+    return (
+        sorted(existing.filter_subjects or ()) != wanted.filter_subjects
+        or existing.ack_wait != wanted.ack_wait
+        or existing.max_ack_pending != wanted.max_ack_pending
+    )
 
 
 async def incarnation(js: JetStreamContext) -> datetime | None:

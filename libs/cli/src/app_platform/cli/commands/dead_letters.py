@@ -9,6 +9,7 @@ from app_platform.cli import connect, render
 from app_platform.cli.options import AppOption, Output, OutputOption, ServiceOption
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import History
+from app_platform.runtime.permissions import OPERATOR
 
 app: Final = typer.Typer(no_args_is_help=True, help="Events that a service gave up.")
 
@@ -68,4 +69,4 @@ def redrive(
             typer.echo(f"{position}: {recorded.event.id}")
         return len(chosen)
 
-    typer.echo(f"{connect.run(again)} redriven")
+    typer.echo(f"{connect.run(again, OPERATOR)} redriven")

@@ -7,6 +7,7 @@ import typer
 from app_platform.cli import connect
 from app_platform.cli.options import AppOption, SinceOption
 from app_platform.runtime.history import History, Query
+from app_platform.runtime.permissions import OPERATOR
 
 HELP = (
     "Deliver recorded events to one service again. Handlers look at the present state, so when nothing is amiss "
@@ -29,4 +30,4 @@ def replay(
             await history.replay(service, recorded)
         return len(chosen)
 
-    typer.echo(f"{connect.run(again)} events replayed to {service}")
+    typer.echo(f"{connect.run(again, OPERATOR)} events replayed to {service}")

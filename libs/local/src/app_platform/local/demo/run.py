@@ -72,7 +72,7 @@ async def _all_steps(platform: Platform, report: Report, repository: Repository)
 def _trail(platform: Platform, began: datetime) -> str:
     """What the events command tells a user about the secret."""
     command = [sys.executable, "-m", "app_platform.cli", "events", "list", "--app", APP, "--name", NAME]
-    env = {**os.environ, "NATS_URL": platform.env["NATS_URL"]}
+    env = {**os.environ, **platform.env}
     return run([*command, "--since", began.isoformat()], env=env)
 
 
