@@ -67,9 +67,7 @@ def measure(folder: Path, count: int) -> ManyApps:
 
 
 async def _measure(platform: Platform, apps: Sequence[str]) -> ManyApps:
-    settings = RuntimeSettings(
-        nats_url=platform.env["NATS_URL"], nats_nkey=Path(platform.env["NATS_NKEY"])
-    )
+    settings = RuntimeSettings(nats_url=platform.env["NATS_URL"], nats_nkey=Path(platform.env["NATS_NKEY"]))
     async with (
         KubeClient(ClusterConfig.load(platform.env), user_agent="bench") as client,
         connected(settings, BOOTSTRAP, wait=False) as nats,

@@ -61,7 +61,7 @@ def team(app: App) -> App:
 
 def person(app: App, role: str) -> Callable[[KubeClient], KubeClient]:
     """Acts as somebody of a role."""
-    user = User(f"oidc:{role}", (f"{app.name}-{role}s", "system:authenticated"))
+    user = User(f"oidc:{role}", (f"{app.name}-{role}s",))
     return lambda client: client.acting_as(user)
 
 
@@ -113,7 +113,7 @@ async def _can_list(client: KubeClient, namespace: str) -> bool:
 
 def test_changed_access_is_followed(team: App) -> None:
     team.register(access=[{"group": "somebody-else", "role": "reader"}])
-    user = User("oidc:x", (f"{team.name}-admins", "system:authenticated"))
+    user = User("oidc:x", (f"{team.name}-admins",))
     eventually(
         lambda: not team.cluster.do(lambda client: _can_list(client.acting_as(user), team.dev)),
         "the former admins' binding gone",

@@ -82,7 +82,7 @@ async def test_for_a_developer_the_dashboard_looks_at_metadata_itself(root: Kube
 
 
 async def test_a_stranger_sees_nothing_but_that(root: KubeClient, mine: Team) -> None:
-    stranger = root.acting_as(User("oidc:eve", ("system:authenticated",)))
+    stranger = root.acting_as(User("oidc:eve"))
     findings = await diagnose(
         FluxTarget(mine.name, "Kustomization", mine.home), Reader(KubeCluster(stranger))
     )

@@ -13,12 +13,12 @@ from app_platform.kube import (
     NAMESPACES,
     ROLE_BINDINGS,
     SECRETS,
+    Anybody,
     ClusterConfig,
     Forbidden,
     KubeClient,
     NotFound,
     Object,
-    User,
 )
 from app_platform.namespace_rbac import manifests
 from app_platform.oidc_registrar.adapters import (
@@ -30,7 +30,7 @@ from app_platform.oidc_registrar.adapters import (
 from app_platform.oidc_registrar.ports import FINALIZER, ConflictError, Mark
 from support.samples import CANARY
 
-ACCOUNT = User(
+ACCOUNT = Anybody(
     f"system:serviceaccount:{names.SYSTEM_NAMESPACE}:oidc-registrar",
     ("system:serviceaccounts", "system:authenticated"),
 )

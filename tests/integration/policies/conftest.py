@@ -15,6 +15,7 @@ from app_platform.contracts import Access, Registration, RegistrationSpec, Role,
 from app_platform.kube import (
     NAMESPACES,
     SECRETS,
+    Anybody,
     ClusterConfig,
     Forbidden,
     Invalid,
@@ -76,16 +77,18 @@ class World:
     def service(self, name: str) -> KubeClient:
         """A client that acts as one of our services."""
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{names.SYSTEM_NAMESPACE}")
-        return self.root.acting_as(User(f"{SYSTEM}:{name}", (*groups, "system:authenticated")))
+        return self.root.acting_as(Anybody(f"{SYSTEM}:{name}", (*groups, "system:authenticated")))
 
     def flux(self, team: Team) -> KubeClient:
         """A client that acts as an app's Flux."""
-        return self.root.acting_as(User(f"system:serviceaccount:{team.home}:flux", ("system:authenticated",)))
+        return self.root.acting_as(
+            Anybody(f"system:serviceaccount:{team.home}:flux", ("system:authenticated",))
+        )
 
 
 def person(root: KubeClient, name: str, *groups: str) -> KubeClient:
     """A client that acts as somebody."""
-    return root.acting_as(User(f"oidc:{name}", (*groups, "system:authenticated")))
+    return root.acting_as(User(f"oidc:{name}", groups))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from app_platform.contracts import names
-from app_platform.kube import KubeClient, Resource, User
+from app_platform.kube import Anybody, KubeClient, Resource
 from integration.policies.conftest import World
 
 REVIEWS: Final = Resource(
@@ -219,7 +219,7 @@ async def test_secret_reader_reads_the_apps_oidc_secrets_by_name_and_passes_exte
     world: World,
 ) -> None:
     account = f"system:serviceaccount:{world.mine.dev}:{names.SECRET_READER}"
-    reader = world.root.acting_as(User(account, ("system:serviceaccounts", "system:authenticated")))
+    reader = world.root.acting_as(Anybody(account, ("system:serviceaccounts", "system:authenticated")))
     home = world.mine.home
     assert await allowed(reader, Question("reader", "get", "/secrets", home, "my-oidc"))
     for verb, name in (("get", "sops-age"), ("list", ""), ("watch", ""), ("get", ""), ("patch", "my-oidc")):

@@ -278,7 +278,7 @@ async def test_a_namespace_cannot_be_claimed_even_with_the_right_to_change_names
 
 def cluster_admin(world: World) -> KubeClient:
     """Somebody whom RBAC lets do everything."""
-    return world.root.acting_as(User("oidc:mighty", ("policy-test-mighty", "system:authenticated")))
+    return world.root.acting_as(User("oidc:mighty", ("policy-test-mighty",)))
 
 
 def _may_all(group: str) -> Object:

@@ -46,7 +46,7 @@ from app_platform.kube.resources import (
 from app_platform.kube.reviews import Action, may
 from app_platform.kube.sharing import share
 from app_platform.kube.store import Change, ChangeType
-from app_platform.kube.transport import User
+from app_platform.kube.transport import PERSON_PREFIX, Anybody, ImpersonationError, User
 
 __all__ = [
     "CLUSTER_ROLES",
@@ -58,6 +58,7 @@ __all__ = [
     "KUSTOMIZATIONS",
     "LEASES",
     "NAMESPACES",
+    "PERSON_PREFIX",
     "RETRIABLE",
     "ROLES",
     "ROLE_BINDINGS",
@@ -65,6 +66,7 @@ __all__ = [
     "SERVICE_ACCOUNTS",
     "Action",
     "AlreadyExists",
+    "Anybody",
     "BadRequest",
     "Cause",
     "Change",
@@ -75,6 +77,7 @@ __all__ = [
     "Forbidden",
     "Gone",
     "Group",
+    "ImpersonationError",
     "Informer",
     "Invalid",
     "Key",

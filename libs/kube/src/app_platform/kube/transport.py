@@ -28,17 +28,51 @@ JSON: Final = "application/json"
 _METADATA: Final = "application/json;as={kind};g=meta.k8s.io;v=v1"
 
 
+PERSON_PREFIX: Final = "oidc:"
+"""Of the names of people, so that no name of an identity provider can be one of Kubernetes' own."""
+_KUBERNETES: Final = "system:"
+
+
+class ImpersonationError(ValueError):
+    """Somebody is no person, so nobody speaks for him. The text repeats no name."""
+
+
 @dataclass(frozen=True)
 class User:
-    """Somebody to impersonate (https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/)."""
+    """A person to impersonate (https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/).
+
+    RBAC can narrow the groups that a credential may speak for, but no names of users by prefix. What holds there is here: a request
+    is made for names with ``PERSON_PREFIX`` only, and for no group of Kubernetes; the API server adds ``system:authenticated``.
+    """
 
     name: str
     groups: tuple[str, ...] = ()
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """The request headers that say so."""
+        """The request headers that say so.
+
+        Raises:
+            ImpersonationError: The name or a group is none of a person.
+        """
+        self._require()
         return [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]
+
+    def _require(self) -> None:
+        if not self.name.startswith(PERSON_PREFIX) or self.name == PERSON_PREFIX:
+            raise ImpersonationError(f"only users whose names begin with {PERSON_PREFIX!r} are spoken for")
+        if any(group.startswith(_KUBERNETES) for group in self.groups):
+            raise ImpersonationError(f"no group that begins with {_KUBERNETES!r} is spoken for")
+        if not all(each.isprintable() and each == each.strip() for each in (self.name, *self.groups)):
+            raise ImpersonationError("a name holds characters that cannot stand in a request's head")
+
+
+@dataclass(frozen=True)
+class Anybody(User):
+    """Anybody, services and Kubernetes' own among them: for an administrator's tools, never for a name that somebody else chose."""
+
+    def _require(self) -> None:
+        """All is said as it is."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from app_platform.kube import User
-
-PREFIX: Final = "oidc:"
-"""Of user names in Kubernetes, so that no name of the provider can be one of Kubernetes' own."""
+from app_platform.kube import PERSON_PREFIX, User
 
 _SYSTEM: Final = "system:"
 _MAX_GROUPS: Final = 500
@@ -40,7 +37,7 @@ class Person:
     @property
     def kubernetes_name(self) -> str:
         """What Kubernetes calls them."""
-        return PREFIX + self.name
+        return PERSON_PREFIX + self.name
 
     @property
     def shown_name(self) -> str:

@@ -18,6 +18,7 @@ _SERVICE_ROLE: Final = "app-platform-service-"
 _APP_ROLE: Final = "app-platform-"
 _HOME_ROLE: Final = "app-platform-home-"
 _REGISTRATION_ROLE: Final = "app-platform-registration:"
+DASHBOARD_ROLE: Final = "app-platform-dashboard-impersonation"
 _ROLES_THAT_READ: Final = frozenset(Role)
 _ROLES_THAT_CHANGE: Final = frozenset({Role.ADMIN})
 SERVICES: Final = (
@@ -101,6 +102,29 @@ def _registration_role(app: str, kind: str, verbs: list[str], groups: list[str])
     binding["roleRef"] = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name}
     binding["subjects"] = [{"kind": "Group", "name": group, "apiGroup": _RBAC} for group in groups]
     return [role, binding]
+
+
+def dashboard_impersonation(groups: Iterable[str]) -> tuple[Object, Object]:
+    """Lets the dashboard speak for these groups, and for none of Kubernetes' own."""
+    named = sorted(group for group in groups if not group.startswith("system:"))
+    meta = {"name": DASHBOARD_ROLE, "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY}}
+    rule = {"apiGroups": [""], "resources": ["groups"], "resourceNames": named, "verbs": ["impersonate"]}
+    account = {"kind": "ServiceAccount", "name": "dashboard", "namespace": names.SYSTEM_NAMESPACE}
+    role: Object = {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": meta,
+        # A rule with no resourceNames would allow every group, so no group means no rule.
+        "rules": [rule] if named else [],
+    }
+    binding: Object = {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": meta,
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": DASHBOARD_ROLE},
+        "subjects": [account],
+    }
+    return role, binding
 
 
 def _cluster_wide(app: str, kind: str, name: str) -> Object:
