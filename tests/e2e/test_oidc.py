@@ -14,7 +14,7 @@ import yaml
 from authlib.integrations.base_client import OAuthError
 
 from app_platform.contracts import names
-from app_platform.kube import SECRETS, Forbidden, KubeClient, User
+from app_platform.kube import SECRETS, Conflict, Forbidden, KubeClient, User
 from app_platform.local import Platform
 from app_platform.local.authelia.controller import DEPLOYMENT, DEPLOYMENTS
 from support.apps import PATIENCE, App, leaks
@@ -95,6 +95,16 @@ class Client:
         found = self.app.cluster.do(read)
         return base64.b64decode(found["data"]["clientSecret"]).decode()
 
+    def is_readable(self) -> bool:
+        """Whether the app's namespaces may read it: that follows a moment after the registration."""
+        try:
+            self.secret()
+        except Forbidden:
+            return False
+        except KeyError:  # a public client has none
+            return True
+        return True
+
     def relying(self, **more: Any) -> Relying:
         """The app's own code."""
         options: dict[str, Any] = {"redirect_uri": self.redirect_uri, **more}
@@ -119,6 +129,7 @@ def registered(app: App, name: str = "", **more: str) -> Client:
     made = Client(app, name or f"{app.name}-sso")
     made.ask(**more)
     made.until(REGISTERED)
+    eventually(made.is_readable, f"{made.client_id} may be read in the app's namespaces", within=PATIENCE)
     return made
 
 
@@ -265,7 +276,14 @@ def added_by_hand(cluster: Cluster, entry: Mapping[str, Any]) -> Iterator[None]:
             }
             await api.merge_patch(SECRETS, names.OIDC_CLIENTS_SECRET, names.AUTHELIA, patch)
 
-        cluster.do(write)
+        def is_written() -> bool:
+            try:
+                cluster.do(write)
+            except Conflict:  # the registrar was quicker
+                return False
+            return True
+
+        eventually(is_written, "the list edited by hand")
 
     edit(lambda clients: clients.append(dict(entry)))
     try:
@@ -311,6 +329,7 @@ def test_a_list_that_the_provider_refuses_is_taken_back_and_harms_nobody(app: Ap
         relying = stays.relying()
         assert relying.tokens(sign_in(relying))["id_token"]
         asked.until(REGISTERED)
+        eventually(asked.is_readable, f"{asked.client_id} may be read", within=PATIENCE)
         eventually(
             lambda: broken["client_id"] not in list_of_clients(app.cluster), "taken back", within=PATIENCE
         )
