@@ -8,4 +8,5 @@ pytest_plugins = [
     "support.apps",
     "support.dashboard",
     "support.browser",
+    "support.ssh_git",
 ]

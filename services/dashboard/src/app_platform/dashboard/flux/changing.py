@@ -94,3 +94,23 @@ async def create(
     namespace, name = where
     given = {field: value for field, value in spec.items() if value is not None}
     return await kube.create(resource, resource.manifest(name, namespace, spec=given))
+
+
+async def delete(
+    kube: KubeClient, resource: Resource, where: tuple[str, str], *, orphan: bool = False
+) -> None:
+    """Delete an object.
+
+    Args:
+        kube: As the person.
+        resource: Its kind.
+        where: Its namespace and name.
+        orphan: Whether what a Kustomization has deployed stays (``spec.deletionPolicy``).
+
+    Raises:
+        KubeError: Kubernetes refuses.
+    """
+    namespace, name = where
+    if orphan:
+        await kube.merge_patch(resource, name, namespace, {"spec": {"deletionPolicy": "Orphan"}})
+    await kube.delete(resource, name, namespace)

@@ -16,6 +16,9 @@ from app_platform.contracts.flux_text import without_values
 REQUESTED_AT: Final = "reconcile.fluxcd.io/requestedAt"
 """A new value asks Flux to reconcile at once; it answers in ``status.lastHandledReconcileAt``."""
 _WAITING: Final = frozenset({"DependencyNotReady"})
+_AT_IT: Final = frozenset({"Reconciling", "ArtifactOutdated"})
+_BAD_WHEN_TRUE: Final = frozenset({"Stalled", "FetchFailed", "IncludeUnavailable", "StorageOperationFailed"})
+"""Types that are there only while something is not as it should be (kstatus, "abnormal-true"; source-controller ``api/v1``)."""
 _REVISION: Final = re.compile(r"^(?:(?P<ref>.+)@)?(?:sha1|sha256):(?P<commit>[0-9a-f]+)$")
 _PASSWORD: Final = re.compile(r"^(?P<scheme>[a-z+]+://)(?P<user>[^/@:]*):[^/@]*@")
 _SHORT: Final = 8
@@ -47,6 +50,13 @@ class Condition:
     message: str
     last_transition_time: str
     observed_generation: int
+
+    @property
+    def tone(self) -> str:
+        """How it is coloured: of some types, True is what nobody wants."""
+        if self.status == "Unknown" or self.type in _AT_IT:
+            return "busy"
+        return "good" if (self.status == "True") != (self.type in _BAD_WHEN_TRUE) else "bad"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from app_platform.dashboard.flux.objects import FluxObject, Revision, common, re
 
 _SOURCE: Final = "GitRepository"
 _ID_PARTS: Final = 4
+_MIRROR: Final = "MirrorPrune"
+_TAKES_ALONG: Final = frozenset({"Delete", "WaitForTermination"})
 _GOOD: Final = frozenset({"ReconciliationSucceeded"})
 
 
@@ -54,6 +56,7 @@ class Sync(FluxObject):
         target: Namespace that all its objects are put into; empty when the manifests say where.
         applied: The revision that is deployed.
         attempted: The one that was tried last.
+        deletion: ``spec.deletionPolicy``.
     """
 
     source: str
@@ -65,6 +68,13 @@ class Sync(FluxObject):
     attempted: Revision | None
     inventory: Sequence[Applied]
     history: Sequence[Attempt]
+    deletion: str
+
+    @property
+    def takes_along(self) -> bool:
+        """Whether Flux removes what it has deployed when it is deleted (kustomize-controller ``finalize``)."""
+        follows = self.prune if self.deletion == _MIRROR else self.deletion in _TAKES_ALONG
+        return follows and not self.suspended
 
     @property
     def behind(self) -> bool:
@@ -87,6 +97,7 @@ def sync(obj: Mapping[str, Any]) -> Sync:
         attempted=revision(status.get("lastAttemptedRevision", "")),
         inventory=inventory(status),
         history=[_attempt(each) for each in status.get("history") or ()],
+        deletion=spec.get("deletionPolicy") or _MIRROR,
     )
 
 

@@ -1,6 +1,7 @@
 """What can be done to GitRepositories and Kustomizations alike: suspend, resume, reconcile now; and their live updates."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
@@ -8,10 +9,11 @@ from starlette.responses import Response, StreamingResponse
 from app_platform.contracts import names
 from app_platform.dashboard.flux import changing
 from app_platform.dashboard.web.context import AppVisit, InApp, Posted
-from app_platform.kube import Action, Resource, Scope
+from app_platform.kube import GIT_REPOSITORIES, KUSTOMIZATIONS, Action, Resource, Scope
 
-RESERVED = frozenset({"new", "live"})
+RESERVED: Final = frozenset({"new", "live"})
 """Names that are addresses of the page itself."""
+MEANWHILE: Final = "Somebody changed it while this form was open. What you entered is kept: open it in another tab to see what it says now, then save again."
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ def add_actions(router: APIRouter, section: Section) -> None:
     async def live(visit: InApp) -> Response:
         """Tells when anything of this kind, or of the other, changes."""
         await visit.access.own_after(section.action("list", visit))
-        scope = Scope(section.resource, names.platform_namespace(visit.app), metadata_only=True)
-        return StreamingResponse(visit.site.live.events(scope), media_type="text/event-stream")
+        home = names.platform_namespace(visit.app)
+        scopes = [Scope(each, home, metadata_only=True) for each in (GIT_REPOSITORIES, KUSTOMIZATIONS)]
+        return StreamingResponse(visit.site.live.events(*scopes), media_type="text/event-stream")
 
     @router.post("/{name}/suspend")
     async def suspend(visit: InApp, name: str, _form: Posted) -> Response:

@@ -1,7 +1,7 @@
 """Git Repositories of an app: list, one of them, create, edit, delete, and its deploy key."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from typing import Final, Literal
 
@@ -12,6 +12,7 @@ from app_platform.contracts import git_urls
 from app_platform.dashboard import deploy_keys
 from app_platform.dashboard.access import git_repositories
 from app_platform.dashboard.flux import changing
+from app_platform.dashboard.flux.advice import advice
 from app_platform.dashboard.flux.changing import ChangedMeanwhileError
 from app_platform.dashboard.flux.entries import (
     SourceEntry,
@@ -24,14 +25,13 @@ from app_platform.dashboard.flux.happenings import happenings
 from app_platform.dashboard.flux.refusals import SOURCE_FIELDS, WHOLE, Faults, at_field
 from app_platform.dashboard.flux.sources import Source, source
 from app_platform.dashboard.flux.syncs import Sync, sync
-from app_platform.dashboard.pages.flux_actions import RESERVED, Section, add_actions
+from app_platform.dashboard.pages.flux_actions import MEANWHILE, RESERVED, Section, add_actions
 from app_platform.dashboard.tables import table
 from app_platform.dashboard.web.context import AppVisit, InApp, Posted
 from app_platform.kube import GIT_REPOSITORIES, KUSTOMIZATIONS, KubeError, Object
 
 router: Final = APIRouter(prefix="/apps/{app}/git-repositories")
 SECTION: Final = Section(GIT_REPOSITORIES, "git-repositories")
-_MEANWHILE: Final = "Somebody changed it while this form was open. Look at what it says now, then save again: your entries are kept."
 add_actions(router, SECTION)
 
 
@@ -82,8 +82,9 @@ async def show(visit: InApp, name: str) -> Response:
     """One of them."""
     obj = await _get(visit, name)
     shown = source(obj)
-    users, told, key, may_change, may_delete = await asyncio.gather(
-        _users(visit, name),
+    sources, syncs, told, key, may_change, may_delete = await asyncio.gather(
+        visit.access.kube.list(GIT_REPOSITORIES, visit.registration.platform_namespace),
+        visit.access.kube.list(KUSTOMIZATIONS, visit.registration.platform_namespace),
         happenings(visit.access.kube, obj),
         _public_half(visit, shown),
         visit.access.allows(git_repositories("patch", visit.app, name)),
@@ -92,7 +93,8 @@ async def show(visit: InApp, name: str) -> Response:
     return visit.page(
         "git-repositories/show.html",
         source=shown,
-        users=users,
+        findings=advice(visit.registration, sources, syncs, "GitRepository", name),
+        users=_followers(syncs, name),
         events=told,
         key=key,
         may_change=may_change and shown.changeable,
@@ -126,7 +128,7 @@ async def edit(visit: InApp, name: str, form: Posted) -> Response:
             entry.generation,
         )
     except ChangedMeanwhileError:
-        return _form(visit, entry, {WHOLE: _MEANWHILE}, there)
+        return _form(visit, entry, {WHOLE: MEANWHILE}, there)
     except KubeError as error:
         return _form(visit, entry, at_field(error, SOURCE_FIELDS), there)
     if _needs_key(entry, there):
@@ -166,15 +168,16 @@ async def new_key(visit: InApp, name: str, form: Posted) -> Response:
 async def ask_delete(visit: InApp, name: str) -> Response:
     """What deleting does, before it is done."""
     shown = source(await _get(visit, name))
+    if not shown.changeable:
+        return visit.go(SECTION.href(visit, name))
     return visit.page("git-repositories/delete.html", source=shown, users=await _users(visit, name))
 
 
 @router.post("/{name}/delete")
 async def delete(visit: InApp, name: str, _form: Posted) -> Response:
     """Delete it and its key."""
-    home = visit.registration.platform_namespace
     had_key = source(await _get(visit, name)).has_deploy_key
-    await visit.access.kube.delete(GIT_REPOSITORIES, name, home)
+    await changing.delete(visit.access.kube, GIT_REPOSITORIES, SECTION.where(visit, name))
     if had_key:
         own = await visit.access.own_after(git_repositories("delete", visit.app, name))
         await deploy_keys.remove(own, visit.app, name)
@@ -225,6 +228,10 @@ async def _get(visit: AppVisit, name: str) -> Object:
 async def _users(visit: AppVisit, name: str) -> list[Sync]:
     """The Kustomizations that deploy from one."""
     found = await visit.access.kube.list(KUSTOMIZATIONS, visit.registration.platform_namespace)
+    return _followers(found, name)
+
+
+def _followers(found: Sequence[Object], name: str) -> list[Sync]:
     return sorted((each for each in map(sync, found) if each.source == name), key=lambda each: each.name)
 
 

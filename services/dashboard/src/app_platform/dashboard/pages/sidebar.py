@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from app_platform.dashboard.pages import git_repositories, namespaces, secrets
+from app_platform.dashboard.pages import git_repositories, kustomizations, namespaces, secrets
 from app_platform.dashboard.web.site import Page
 
 PAGES: Final = (
     Page("Git Repositories", "git", "git-repositories", "app", git_repositories.router),
+    Page("Kustomizations", "sync", "kustomizations", "app", kustomizations.router),
     Page("Namespaces", "namespace", "namespaces", "app", namespaces.router),
     Page("Secrets", "secret", "secrets", "app", secrets.router),
 )
