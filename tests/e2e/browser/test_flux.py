@@ -117,7 +117,7 @@ def test_a_developer_sets_up_flux_sync_and_deploys_by_pushing(
 
     # A push is all it takes.
     commit = forge.push(f"apps.{name}", {f"k8s/base/{name}.yaml": manifest(name, "green")})
-    page.locator("[data-part=now]").get_by_text(commit[:8]).wait_for(timeout=60_000)
+    page.locator("[data-part=now] code", has_text=commit[:8]).wait_for(timeout=60_000)
     eventually(lambda: color(dev.dashboard, name) == "green", "the push is deployed")
     dev.picture("kustomization")
 
@@ -284,7 +284,7 @@ def test_what_the_platform_manages_is_marked_and_cannot_be_changed(visitor: NewV
 
 def test_a_reader_sees_all_and_changes_nothing(visitor: NewVisitor) -> None:
     rita = visitor("rita")
-    for section, thing in ((SOURCES, "Git repositories"), (SYNCS, "kustomizations")):
+    for section in (SOURCES, SYNCS):
         page = rita.open(section)
         assert page.get_by_text(HOME).first.is_visible()
         assert page.get_by_role("link", name="Create").count() == 0
