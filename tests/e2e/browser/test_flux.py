@@ -336,9 +336,10 @@ def test_markup_in_what_others_wrote_is_only_text(
         "sourceRef": {"kind": "GitRepository", "name": name},
         "dependsOn": [{"name": evil}],
     }
-    for resource, body in ((GIT_REPOSITORIES, spec), (KUSTOMIZATIONS, sync)):
-        made = resource.manifest(name, HOME, spec=body)
-        dashboard.cluster.do(lambda kube, r=resource, m=made: kube.create(r, m))
+    source_made = GIT_REPOSITORIES.manifest(name, HOME, spec=spec)
+    sync_made = KUSTOMIZATIONS.manifest(name, HOME, spec=sync)
+    dashboard.cluster.do(lambda kube: kube.create(GIT_REPOSITORIES, source_made))
+    dashboard.cluster.do(lambda kube: kube.create(KUSTOMIZATIONS, sync_made))
     dev = visitor("dev")
     for path in (SOURCES, f"{SOURCES}/{name}", f"{SOURCES}/{name}/edit", SYNCS, f"{SYNCS}/{name}"):
         page = dev.open(path)
