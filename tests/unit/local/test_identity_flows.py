@@ -1,6 +1,8 @@
 """The whole provider without a socket: a browser and a standard client walk through it, rightly and wrongly."""
 
+import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -374,11 +376,46 @@ def test_a_client_may_want_the_password_anew(usual: tuple[Browser, Relying]) -> 
     assert location(browser.open(app.authorization_url(max_age="3600"))).startswith(CALLBACK)
 
 
+def test_a_client_may_ask_silently_and_is_told_what_would_have_to_be_asked(start: Start) -> None:
+    browser, app = both(start(client(consent_mode="pre-configured")))
+    silent = {"prompt": "none"}
+    assert query(location(browser.open(app.authorization_url(**silent))))["error"] == "login_required"
+    page = browser.sign_in(app.authorization_url())
+    answer = query(location(browser.open(app.authorization_url(**silent))))
+    assert (answer["error"], answer["state"], answer["iss"]) == ("consent_required", app.state, ISSUER)
+    browser.send(page, decision="accept", remember="yes")
+    assert app.tokens(location(browser.open(app.authorization_url(**silent))))["id_token"]
+
+
+def test_who_signed_in_too_long_ago_is_asked_again(
+    usual: tuple[Browser, Relying], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, app = usual
+    browser.sign_in(app.authorization_url())
+    later = time.time() + 100
+    monkeypatch.setattr("app_platform.local.identity.authorization.time.time", lambda: later)
+    assert location(browser.open(app.authorization_url(max_age="200"))).startswith(CALLBACK)
+    assert "Sign in" in browser.open(app.authorization_url(max_age="60")).text
+    silent = query(location(browser.open(app.authorization_url(max_age="60", prompt="none"))))
+    assert silent["error"] == "login_required"
+
+
 def test_a_second_factor_is_not_pretended(start: Start) -> None:
     browser, app = both(start(client(authorization_policy="two_factor")))
     page = browser.sign_in(app.authorization_url())
     assert page.status_code == 403
     assert "authorization_policy: two_factor" in page.text
+    url = httpx2.URL(app.authorization_url())
+    form = {"csrf": _csrf(browser), "decision": "accept"}
+    direct = browser.http.post(f"/consent?{url.query.decode()}", data=form)
+    assert direct.status_code == 403
+
+
+def _csrf(browser: Browser) -> str:
+    """The token of the session's forms."""
+    found = re.search('name="csrf" value="([^"]+)"', browser.open("/logout").text)
+    assert found
+    return found[1]
 
 
 def test_script_in_names_is_text(start: Start) -> None:

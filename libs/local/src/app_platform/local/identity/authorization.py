@@ -5,18 +5,19 @@ What is wrong with the client or its redirect URI is shown here; everything else
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
 from authlib.oauth2 import OAuth2Error
+from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
 from flask import Blueprint, abort, make_response, redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from app_platform.local.identity import sessions
 from app_platform.local.identity.clients import Client
-from app_platform.local.identity.grants import Server
+from app_platform.local.identity.grants import Issuer, Server
 from app_platform.local.identity.pages import AUTHORIZATION_PATH, Page, refusal
 from app_platform.local.identity.parts import EndUser, Parts, new_family
 from app_platform.local.identity.sessions import SignedIn
@@ -41,11 +42,9 @@ def blueprint(server: Server, parts: Parts) -> Blueprint:
         current = sessions.signed_in(parts.users)
         grant = _validated(server, current)
         if current is None or _is_stale(current, request.values):
-            return _to_sign_in(request.values)
-        if grant.client.authorization_policy != "one_factor":
-            return refusal(_NO_SECOND_FACTOR.format(grant.client.name), HTTPStatus.FORBIDDEN)
+            return _ask(server, grant, LoginRequiredError, lambda: _to_sign_in(request.values))
         if not _has_consent(parts, grant, current):
-            return _consent_page(grant, current)
+            return _ask(server, grant, ConsentRequiredError, lambda: _consent_page(grant, current))
         return _answer(server, grant, current)
 
     @routes.post("/consent")
@@ -72,15 +71,28 @@ _NO_SECOND_FACTOR = (
 def _validated(server: Server, current: SignedIn | None) -> Any:
     """The request as a grant with a known client; ends the request with the answer that refuses it."""
     try:
-        return server.get_consent_grant(end_user=current)
+        grant = server.get_consent_grant(end_user=current)
     except OAuth2Error as error:
         if error.redirect_uri:
-            abort(server.handle_error_response(request, error))
+            abort(Issuer(server.parts.issuer).named(server.handle_error_response(request, error)))
         abort(make_response(refusal(error.description or error.error)))
     except (
         ValueError
     ):  # Authlib's errors name what was sent, and refuse to if it has characters that errors may not have
         abort(make_response(refusal("The request holds characters that none of its parameters may have.")))
+    if current is not None and grant.client.authorization_policy != "one_factor":
+        reason = _NO_SECOND_FACTOR.format(grant.client.name)
+        abort(make_response(refusal(reason, HTTPStatus.FORBIDDEN)))
+    return grant
+
+
+def _ask(server: Server, grant: Any, silently: type[OAuth2Error], page: Callable[[], Page]) -> Page:
+    """A page that asks the user; or, for a client that wants nobody to be asked, the error that says what would have been."""
+    if "none" not in request.values.get("prompt", "").split():
+        return page()
+    error = silently(redirect_uri=grant.redirect_uri, state=grant.request.payload.state)
+    response: Page = Issuer(server.parts.issuer).named(server.handle_error_response(grant.request, error))
+    return response
 
 
 def _is_stale(current: SignedIn, asked: MultiDict[str, str]) -> bool:

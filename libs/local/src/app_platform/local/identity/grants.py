@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc9207 import IssuerParameter
-from flask import Flask
+from flask import Flask, Response
 
 from app_platform.local.identity.clients import Client
 from app_platform.local.identity.id_token import SignedIdentity
@@ -158,6 +158,11 @@ class Issuer(IssuerParameter):
     def get_issuer(self) -> str:
         """For Authlib."""
         return self._issuer
+
+    def named(self, response: Response) -> Response:
+        """A response that Authlib's own hook does not see: an error before anybody could agree."""
+        self.add_issuer_parameter(None, response)
+        return response
 
 
 class Revocation(RevocationEndpoint):
