@@ -1,11 +1,10 @@
 """Path to content of every file of the repository."""
 
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from app_platform.scaffold import manifests
 from app_platform.scaffold.wanted import Wanted
+from app_platform.scaffold.writing import yaml_text
 
 _MAIN: Final = '''\
 """Says hello on every path, and 200 on /healthz. Replace it by your app; listen on PORT."""
@@ -66,7 +65,7 @@ def files(wanted: Wanted) -> dict[str, str]:
         "ingress": manifests.ingress(wanted),
     }
     overlays = {
-        f"k8s/overlays/{wanted.environment(namespace)}/kustomization.yaml": _yaml(
+        f"k8s/overlays/{wanted.environment(namespace)}/kustomization.yaml": yaml_text(
             manifests.overlay(wanted, namespace)
         )
         for namespace in wanted.targets
@@ -75,7 +74,7 @@ def files(wanted: Wanted) -> dict[str, str]:
         "README.md": _readme(wanted),
         "src/main.py": _MAIN.replace("{app}", wanted.app).replace("{port}", str(wanted.port)),
         "Dockerfile": _DOCKERFILE.format(port=wanted.port),
-        **{f"k8s/base/{name}.yaml": _yaml(content) for name, content in base.items()},
+        **{f"k8s/base/{name}.yaml": yaml_text(content) for name, content in base.items()},
         **overlays,
     }
 
@@ -86,24 +85,3 @@ def _readme(wanted: Wanted) -> str:
         for name in wanted.targets
     )
     return _README.format(app=wanted.app, image=wanted.image, rows=rows)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Lists indented, texts of several lines as blocks, as people write them; nothing shared by anchors."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's
-        super().increase_indent(flow, False)  # noqa: FBT003 - as above
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def _yaml(content: dict[str, Any]) -> str:
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=120)

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from app_platform.cli import connect
 from app_platform.cli.errors import CommandError
 from app_platform.cli.options import RequiredApp
-from app_platform.scaffold import ScaffoldError, Wanted, files, flux_manifests
+from app_platform.scaffold import ScaffoldError, Wanted, files, flux_manifests, yaml_text
 
 HELP = (
     "Write the repository of an app as the guide lays it out: source, Dockerfile, kustomize base and one overlay per namespace. Nothing "
@@ -47,7 +46,7 @@ def scaffold(
 
 
 def _flux(wanted: Wanted, repository: str) -> str:
-    return yaml.safe_dump_all(flux_manifests(wanted, repository), sort_keys=False)
+    return yaml_text(*flux_manifests(wanted, repository))
 
 
 def _write(folder: Path, made: dict[str, str]) -> None:
