@@ -51,6 +51,22 @@ async def test_a_labelled_secret_becomes_a_client(world: World) -> None:
     )
 
 
+async def test_where_users_are_sent_back_to_is_on_the_secret_for_those_who_may_not_read_it(
+    world: World,
+) -> None:
+    def noted() -> str | None:
+        return world.clients.secrets[APP, WEB].annotations.get(names.OIDC_REDIRECT_URIS)
+
+    assert noted() == "https://web.my-app.hcl.labrats.work/api/auth/oidc/callback"
+    world.clients.change(APP, WEB, callbackPath="/a", extraCallbackPaths="/b /c")
+    await world.handle()
+    host = "https://web.my-app.hcl.labrats.work"
+    assert noted() == f"{host}/a {host}/b {host}/c"
+    world.clients.change(APP, WEB, hostname="not a host name")
+    await world.settle()
+    assert noted() is None
+
+
 async def test_it_is_pending_until_authelia_was_seen_to_run_with_it() -> None:
     world = World()
     await world.quiet()

@@ -53,17 +53,24 @@ def reports(app: str, sorted_: Claims, state: State) -> list[Report]:
 def _standing(app: str, claim: Claim, good: Mapping[str, Entry], registry: Registry) -> Report | None:
     client_id, secret = claim.request.client_id, claim.secret
     record, held = registry.records.get(client_id), registry.held.get(client_id)
+    uris = " ".join(claim.request.redirect_uris)
     if record is None:
-        return status(secret, oidc.PENDING, registry.note or WAITING, None)
+        return status(secret, oidc.PENDING, registry.note or WAITING, None, uris)
     is_being_tried = registry.phase != "idle" and client_id in registry.trial
     if good.get(client_id) == record.entry and not is_being_tried:
-        return status(secret, oidc.REGISTERED, None, _registered(app, claim))
+        return status(secret, oidc.REGISTERED, None, _registered(app, claim), uris)
     if held is not None and held.entry == digest_of(record.entry):
-        return status(secret, oidc.FAILED + held.reason, None, _rejected(app, secret, held.reason))
-    return status(secret, oidc.PENDING, registry.note or WAITING, None)
+        return status(secret, oidc.FAILED + held.reason, None, _rejected(app, secret, held.reason), uris)
+    return status(secret, oidc.PENDING, registry.note or WAITING, None, uris)
 
 
-def status(secret: ClientSecret, text: str, message: str | None, event: Event | None) -> Report | None:
+def status(
+    secret: ClientSecret,
+    text: str,
+    message: str | None,
+    event: Event | None,
+    redirect_uris: str | None = None,
+) -> Report | None:
     """What to tell and write so that a Secret says how its client stands; ``None`` when it does.
 
     Args:
@@ -71,8 +78,13 @@ def status(secret: ClientSecret, text: str, message: str | None, event: Event | 
         text: The status.
         message: What it waits for.
         event: To tell when the status is new.
+        redirect_uris: Of the client, if the Secret asks for one that can be.
     """
-    written = {names.OIDC_STATUS: text[:_MAX_STATUS], names.OIDC_MESSAGE: message}
+    written = {
+        names.OIDC_STATUS: text[:_MAX_STATUS],
+        names.OIDC_MESSAGE: message,
+        names.OIDC_REDIRECT_URIS: redirect_uris,
+    }
     if secret.says(written):
         return None
     is_told = secret.annotations.get(names.OIDC_STATUS) == text[:_MAX_STATUS]
@@ -97,7 +109,7 @@ def _farewell(app: str, secret: ClientSecret, registry: Registry) -> Report | No
     removed = OidcClientRemoved(
         app=app, name=secret.name, uid=secret.uid, resource_version=secret.resource_version
     )
-    annotations = dict.fromkeys((names.OIDC_STATUS, names.OIDC_MESSAGE), None)
+    annotations = dict.fromkeys((names.OIDC_STATUS, names.OIDC_MESSAGE, names.OIDC_REDIRECT_URIS), None)
     return Report(
         removed, Mark(secret.name, secret.uid, secret.resource_version, annotations, _without_ours(secret))
     )
