@@ -19,9 +19,7 @@ function follow(root) {
   }
   source.addEventListener("changed", refresh);
   source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) refresh(); });
-  // What changed between the page and the stream, or while the connection was lost, is not told: look once at each start.
-  let opened = false;
-  source.addEventListener("open", () => { if (opened) refresh(); opened = true; });
+  // Each stream begins with "changed", also after the connection was lost: so nothing between is missed.
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 }
 

@@ -1,12 +1,13 @@
 """Tells open pages that something changed, by server-sent events (HTML, "Server-sent events").
 
-Guarantees: an event says "changed" and nothing else; the page then asks for itself anew, with all checks. One watch serves all pages that
-look at the same collection, and ends with the last of them. Changes that come at once are told once.
+Guarantees: an event says "changed" and nothing else; the page then asks for itself anew, with all checks. Each stream begins with one, sent
+when the watch has begun: so what changed between the page and its stream is not missed. One watch serves all pages that look at the same
+collection, and ends with the last of them. Changes that come at once are told once.
 Leaves out: which page may listen to what, which the page decides when it is asked.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,10 +22,20 @@ ALIVE: Final = ": alive\n\n"
 
 @dataclass
 class _Channel:
-    """One watch and who listens to it."""
+    """One watch and who listens to it.
 
+    Attributes:
+        begun: Whether the watch tells everything from now on.
+    """
+
+    begun: bool = False
     listeners: set[asyncio.Event] = field(default_factory=set)
     task: asyncio.Task[None] | None = None
+
+    def tell(self) -> None:
+        """Wake everybody."""
+        for listener in self.listeners:
+            listener.set()
 
 
 class Live:
@@ -70,8 +81,10 @@ class Live:
     def _join(self, scope: Scope, changed: asyncio.Event) -> None:
         channel = self._channels.setdefault(scope, _Channel())
         channel.listeners.add(changed)
+        if channel.begun:
+            changed.set()
         if channel.task is None or channel.task.done():
-            channel.task = asyncio.create_task(self._follow(scope, channel.listeners))
+            channel.task = asyncio.create_task(self._follow(scope, channel))
 
     async def _leave(self, scope: Scope, changed: asyncio.Event) -> None:
         channel = self._channels[scope]
@@ -83,15 +96,21 @@ class Live:
         with suppress(asyncio.CancelledError):
             await channel.task
 
-    async def _follow(self, scope: Scope, listeners: Collection[asyncio.Event]) -> None:
+    async def _follow(self, scope: Scope, channel: _Channel) -> None:
         informer: Informer[None] = Informer(self._client, scope, _nothing)
 
         async def tell(_change: Change[None]) -> None:
             if informer.synced.is_set():
-                for listener in listeners:
-                    listener.set()
+                channel.tell()
 
-        await informer.run(tell)
+        async def begin() -> None:
+            await informer.synced.wait()
+            channel.begun = True
+            channel.tell()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(begin())
+            group.create_task(informer.run(tell))
 
 
 def _nothing(_obj: Object) -> None:
