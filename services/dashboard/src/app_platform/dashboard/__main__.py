@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from app_platform.dashboard.application import create_app
 from app_platform.dashboard.composition import compose
-from app_platform.dashboard.intents import SERVICE
+from app_platform.dashboard.labelled_secrets import SERVICE
 from app_platform.dashboard.serving import serve
 from app_platform.dashboard.settings import Settings
 from app_platform.dashboard.web.site import Site

@@ -42,6 +42,10 @@ class Settings(RuntimeSettings):
     sign_ins_per_minute: int = Field(
         default=30, ge=1, description="Attempts to sign in that one address may begin a minute, per replica."
     )
+    apps_domain: str = Field(
+        default="hcl.labrats.work",
+        description="Domain under which apps are reached: <app>.<domain>; for what Get started fills in.",
+    )
     trusted_proxies: str = Field(
         default="127.0.0.1",
         description="Addresses, separated by commas, whose X-Forwarded-For is believed: the ingress.",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app_platform.dashboard.pages import git_repositories, kustomizations, namespaces, secrets
+from app_platform.dashboard.pages import git_repositories, kustomizations, namespaces, oidc, secrets, start
 from app_platform.dashboard.web.site import Page
 
 PAGES: Final = (
@@ -10,4 +10,6 @@ PAGES: Final = (
     Page("Kustomizations", "sync", "kustomizations", "app", kustomizations.router),
     Page("Namespaces", "namespace", "namespaces", "app", namespaces.router),
     Page("Secrets", "secret", "secrets", "app", secrets.router),
+    Page("OIDC clients", "oidc", oidc.PATH, "app", oidc.router),
+    Page("Get started", "start", "start", "app", start.router),
 )
