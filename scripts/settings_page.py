@@ -24,8 +24,10 @@ _HEAD: Final = """\
 
 # Settings
 
-Only environment variables. A wrong one ends the service at start with a message that names it. A list is JSON, unless its row says
-otherwise.
+Environment variables. A wrong one ends the service at start with a message that names it. A list is JSON, unless its row says otherwise.
+
+A value may also lie in a file, as secrets are mounted: in the folder that `APP_PLATFORM_SECRETS_DIR` names, in a file that is called as the
+variable, in lower case (`app_platform_forge_token`). The variable wins.
 
 ## All services
 

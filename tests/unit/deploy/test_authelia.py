@@ -44,9 +44,12 @@ def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def configuration() -> dict[str, Any]:
     """The whole configuration, with a list of clients as the registrar writes it."""
-    return merged(
-        (FOLDER / "configuration.yml").read_text(), (FOLDER / "site.yml").read_text(), clients_file()
-    )
+    return whole(FOLDER / "site.yml")
+
+
+def whole(site: Path) -> dict[str, Any]:
+    """The configuration of a site."""
+    return merged((FOLDER / "configuration.yml").read_text(), site.read_text(), clients_file())
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,14 @@ def test_the_configuration_is_of_authelias_schema(configuration: dict[str, Any])
     configuration["identity_providers"]["oidc"]["clients"][0]["colour"] = "blue"
     assert list(validator.iter_errors(configuration))
     del configuration["identity_providers"]["oidc"]["clients"][0]["colour"]
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason="Authelia's JSON Schema is not at hand")
+def test_the_configuration_for_compose_is_of_the_schema_too() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    configuration = whole(ROOT / "deploy" / "compose" / "authelia" / "site.yml")
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert not [f"{list(each.path)}: {each.message}" for each in validator.iter_errors(configuration)]
 
 
 def test_the_configuration_keeps_the_documented_rules(configuration: dict[str, Any]) -> None:

@@ -12,13 +12,14 @@ from typer.core import TyperGroup
 from app_platform.cli.__main__ import app
 from app_platform.contracts import Registration, names
 from app_platform.runtime import RuntimeSettings
+from app_platform.runtime.settings import SECRETS_DIR
 from support.documents import ROOT, Block, blocks, inline_code, pages, prose, shell_commands
 
 SERVICES = sorted(folder.name for folder in (ROOT / "services").iterdir())
 Command = Any
 """Typer has its own copy of Click, without public types."""
-OTHER_VARIABLES = {"APP_PLATFORM_TOOL_"}
-"""Of the local platform; the program's name follows."""
+OTHER_VARIABLES = {"APP_PLATFORM_TOOL_", SECRETS_DIR}
+"""Of the local platform, where the program's name follows; and the one that says where settings are."""
 OTHER_NAMES = {
     "v1alpha1": "the version in apiVersion",
     "looked-at": "an example of an annotation without a meaning",

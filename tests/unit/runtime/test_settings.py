@@ -1,6 +1,7 @@
 """Settings come from the environment, and what is wrong with them is said without repeating it."""
 
 import os
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -26,6 +27,23 @@ def test_what_is_not_set_has_a_default() -> None:
     settings = load(RuntimeSettings)
     assert settings.nats_url == "nats://127.0.0.1:4222"
     assert (settings.health_host, settings.replica, settings.nats_nkey) == ("127.0.0.1", "0", None)
+
+
+def test_a_value_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "app_platform_forge_token").write_text(CANARY)
+    (tmp_path / "app_platform_small").write_text("2")
+    monkeypatch.setenv("APP_PLATFORM_SECRETS_DIR", str(tmp_path))
+    settings = load(WithToken)
+    assert (settings.forge_token.get_secret_value(), settings.small) == (CANARY, 2)
+    assert CANARY not in repr(settings)
+    monkeypatch.setenv("APP_PLATFORM_SMALL", "3")
+    assert load(WithToken).small == 3
+
+
+def test_a_folder_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("APP_PLATFORM_SECRETS_DIR", str(tmp_path / "gone"))
+    with pytest.raises(SettingsError, match="APP_PLATFORM_SECRETS_DIR: is no folder"):
+        load(RuntimeSettings)
 
 
 def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Certificates for TLS on one machine: an authority, a server at 127.0.0.1, a client; made once per state directory.
+"""Certificates for TLS on one machine: an authority, a server, a client; made once per state directory.
 
 Guarantees: what is there and still valid for a while is kept; private keys are readable by their owner only.
 Leaves out: revoking, and any use beyond this machine.
@@ -22,8 +22,13 @@ _RENEW: Final = timedelta(days=30)
 _USES: Final = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
-def keep(folder: Path) -> None:
-    """Make `ca.crt`, and `.crt` and `.key` of `server` and `client`, unless they are there and valid for a month more."""
+def keep(folder: Path, names: Sequence[str] = ("127.0.0.1",)) -> None:
+    """Make `ca.crt`, and `.crt` and `.key` of `server` and `client`, unless they are there and valid for a month more.
+
+    Args:
+        folder: where.
+        names: addresses and host names at which the server is.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     if all(_is_valid(folder / f"{name}.crt") for name in ("ca", *_USES)):
         return
@@ -34,10 +39,17 @@ def keep(folder: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         extensions = [
             x509.ExtendedKeyUsage([use]),
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            x509.SubjectAlternativeName([_general_name(each) for each in names]),
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),
         ]
         _write(folder, name, _certificate(name, key, authority, certificate.subject, extensions), key)
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _authority() -> list[x509.ExtensionType]:

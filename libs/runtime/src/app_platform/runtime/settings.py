@@ -1,9 +1,10 @@
 """Settings from environment variables, with errors that name the variable to change.
 
 Guarantees: settings are frozen, and a secret among them is a ``SecretStr``, which neither prints nor logs its value.
-Leaves out: files and command lines; a service has only its environment (https://12factor.net/config).
+Leaves out: command lines. A service has only its environment (https://12factor.net/config), and files where a secret is mounted as one.
 """
 
+import os
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -11,6 +12,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX: Final = "APP_PLATFORM_"
+SECRETS_DIR: Final = f"{PREFIX}SECRETS_DIR"
+"""Names a folder; a file there that is called as a variable, in lower case, holds its value."""
 _S = TypeVar("_S", bound=BaseSettings)
 
 
@@ -82,13 +85,16 @@ class RuntimeSettings(BaseSettings):
 
 
 def load(settings: type[_S]) -> _S:
-    """Read settings from the environment.
+    """Read settings from the environment, and what is not there from the folder that ``SECRETS_DIR`` names.
 
     Raises:
         SettingsError: Names every variable that is missing or wrong and says what is wanted.
     """
+    folder = os.environ.get(SECRETS_DIR)
+    if folder and not Path(folder).is_dir():
+        raise SettingsError(f"set these environment variables right: {SECRETS_DIR}: is no folder")
     try:
-        return settings()
+        return settings(_secrets_dir=folder or None)
     except ValidationError as error:
         prefix = settings.model_config.get("env_prefix", "")
         faults = [

@@ -40,7 +40,12 @@ def compose(settings: Settings, client: KubeClient, store: KeyValue) -> Site:
         own=client,
         known_hosts=known_hosts(settings),
         sessions=Sessions(store, lifetime),
-        provider=Provider(settings.oidc_issuer_url, redirect_uri, lambda: client_credential(client)),
+        provider=Provider(
+            settings.oidc_issuer_url,
+            redirect_uri,
+            lambda: client_credential(client),
+            trust=settings.oidc_trust,
+        ),
         directory=Directory(client),
         speakable=Speakable(client),
         live=Live(client),

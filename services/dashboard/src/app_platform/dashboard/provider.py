@@ -6,6 +6,7 @@ Authelia's ID tokens hold neither unless told to. No error holds a code, a token
 Leaves out: signing out at the provider; Authelia has no endpoint for that.
 """
 
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -81,6 +82,7 @@ class Provider:
         redirect_uri: Where it sends people back to.
         credential: Finds the dashboard's client; asked at each sign-in, so that a new secret counts at once.
         transport: Instead of the network, for tests.
+        trust: What its certificate is checked against, unless that is the system's list of authorities.
     """
 
     def __init__(
@@ -89,9 +91,11 @@ class Provider:
         redirect_uri: str,
         credential: Callable[[], Awaitable[Credential]],
         transport: httpx2.AsyncBaseTransport | None = None,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         self.issuer = issuer
         self._redirect_uri, self._credential, self._transport = redirect_uri, credential, transport
+        self._verify = trust or True
         self._metadata: Mapping[str, Any] = {}
         self._read_at = 0.0
 
@@ -147,6 +151,7 @@ class Provider:
             code_challenge_method="S256",
             timeout=_SECONDS,
             transport=self._transport,
+            verify=self._verify,
             trust_env=False,
             follow_redirects=False,
         )
@@ -202,7 +207,7 @@ class Provider:
         }
         try:
             async with httpx2.AsyncClient(
-                timeout=_SECONDS, transport=self._transport, trust_env=False
+                timeout=_SECONDS, transport=self._transport, verify=self._verify, trust_env=False
             ) as http:
                 response = await http.get(url, headers=headers)
             if response.status_code in (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN):

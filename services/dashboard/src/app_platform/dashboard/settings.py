@@ -3,11 +3,12 @@
 Guarantees: a URL that would send a credential in the open ends the service at start, with a message that names the variable.
 """
 
+import ssl
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, FilePath, field_validator
 
 from app_platform.runtime import RuntimeSettings
 
@@ -29,6 +30,10 @@ class Settings(RuntimeSettings):
     dashboard_port: int = Field(default=8000, ge=0, le=65535, description="Port for the same.")
     oidc_issuer_url: str = Field(
         description="Issuer of the identity provider: https, or http on loopback; as it names itself."
+    )
+    oidc_ca_file: FilePath | None = Field(
+        default=None,
+        description="File with the certificates that the identity provider's is checked against, in the place of the system's.",
     )
     session_hours: float = Field(
         default=12.0, gt=0, lt=_DAY, description="Hours after which somebody has to sign in again."
@@ -71,6 +76,11 @@ class Settings(RuntimeSettings):
         if urlsplit(url).path not in ("", "/"):
             raise ValueError("must have no path: the cookies' prefix __Host- is for whole hosts")
         return url
+
+    @property
+    def oidc_trust(self) -> ssl.SSLContext | None:
+        """What the identity provider's certificate is checked against; none: the system's authorities."""
+        return ssl.create_default_context(cafile=self.oidc_ca_file) if self.oidc_ca_file else None
 
     @property
     def secure(self) -> bool:

@@ -41,7 +41,7 @@ def build(tool: Tool, target: Path, environment: Mapping[str, str]) -> None:
                 folder,
                 settings | {"GOBIN": str(folder)},
             )
-            shutil.move(folder / target.name, partial)
+            shutil.move(folder / tool.package.rpartition("/")[2], partial)
         else:
             _run([go, "build", "-mod=mod", *flags, "-o", str(partial), tool.package], folder, settings)
         partial.replace(target)
