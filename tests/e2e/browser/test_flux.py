@@ -98,11 +98,13 @@ def test_a_developer_sets_up_flux_sync_and_deploys_by_pushing(
     page.get_by_label("Interval").fill("2s")
     page.get_by_role("button", name="Create", exact=True).click()
     assert "Add its deploy key" in page.get_by_role("status").inner_text()
+    page.locator("[data-part=findings]").get_by_text("the server does not accept the credential").wait_for()
     state(page, "Failed")
     dev.picture("git-repository-new")
     forge.add_key(f"apps.{name}", page.inner_text("#public-key"))
     page.get_by_role("button", name="Reconcile now").click()
     state(page, "Ready")
+    page.locator("[data-part=events]").get_by_text("NewArtifact").wait_for()
     dev.picture("git-repository")
 
     page.get_by_role("link", name="Create a Kustomization").click()

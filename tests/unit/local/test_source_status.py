@@ -9,6 +9,7 @@ from app_platform.local.source.status import (
     Artifact,
     RefusedError,
     Wanted,
+    event,
     failed,
     retry_delay,
     seconds,
@@ -110,3 +111,22 @@ def test_a_failure_keeps_the_artifact_and_dates_the_change() -> None:
 
 def test_a_message_has_a_bound() -> None:
     assert len(ready(failed(repository(), "GitOperationFailed", "x" * 5000, EARLIER))["message"]) == 1000
+
+
+def test_an_event_tells_of_a_change_and_of_nothing_else() -> None:
+    item = repository() | {"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository"}
+    item["metadata"] |= {"uid": "u", "resourceVersion": "7"}
+    fetched = succeeded(item, ARTIFACT, EARLIER)
+    told = event(item, fetched, EARLIER)
+    assert told is not None
+    assert (told["type"], told["reason"]) == ("Normal", "NewArtifact")
+    assert told["message"] == "stored artifact for revision 'main@sha1:c'"
+    assert told["involvedObject"]["uid"] == "u"
+    assert told["metadata"] == {"name": "a.7", "namespace": "n"}
+
+    item["status"] = fetched
+    item["metadata"]["annotations"] = {"reconcile.fluxcd.io/requestedAt": "now"}
+    assert event(item, succeeded(item, ARTIFACT, LATER), LATER) is None
+    refused = event(item, failed(item, "GitOperationFailed", "no such branch", LATER), LATER)
+    assert refused is not None
+    assert (refused["type"], refused["reason"]) == ("Warning", "GitOperationFailed")

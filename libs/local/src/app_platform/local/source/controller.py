@@ -22,12 +22,14 @@ from app_platform.kube import (
     KubeClient,
     KubeError,
     Object,
+    Resource,
     Scope,
 )
 from app_platform.local.source.fetch import Fetcher
 from app_platform.local.source.status import (
     RefusedError,
     Wanted,
+    event,
     failed,
     retry_delay,
     seconds,
@@ -36,6 +38,7 @@ from app_platform.local.source.status import (
     wanted,
 )
 
+EVENTS = Resource("", "v1", "events", "Event")
 _AT_ONCE = 4
 _IDLE_SECONDS = 300.0
 
@@ -126,8 +129,13 @@ class Controller:
             await self._client.merge_patch(
                 GIT_REPOSITORIES, key.name, key.namespace, {"status": status}, subresource="status"
             )
-            _say(f"{key}: {status['conditions'][0]['message']}")
+            await self._tell(key, item, status)
         return status["conditions"][0]["status"] == "True", seconds(item["spec"]["interval"])
+
+    async def _tell(self, key: Key, item: Object, status: dict[str, Any]) -> None:
+        _say(f"{key}: {status['conditions'][0]['message']}")
+        if told := event(item, status, self._now()):
+            await self._client.create(EVENTS, told)
 
     async def _next_status(self, key: Key, item: Object) -> dict[str, Any]:
         try:

@@ -115,6 +115,40 @@ def timestamp(now: datetime) -> str:
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def event(item: Mapping[str, Any], status: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
+    """The Kubernetes Event (core/v1) that tells of a new status, if people want to know; source-controller's own reasons.
+
+    Args:
+        item: the GitRepository with the status before.
+        status: its new one.
+        now: the time.
+    """
+    before = item.get("status") or {}
+    [ready], [was, *_] = status["conditions"], [*before.get("conditions", []), {}]
+    same = all(ready[field] == was.get(field) for field in ("status", "reason", "message"))
+    if same:
+        return None
+    good, meta, time = ready["status"] == "True", item["metadata"], timestamp(now)
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{meta['name']}.{meta['resourceVersion']}", "namespace": meta["namespace"]},
+        "involvedObject": {
+            "apiVersion": item["apiVersion"],
+            "kind": item["kind"],
+            **{field: meta[field] for field in ("name", "namespace", "uid", "resourceVersion")},
+        },
+        "type": "Normal" if good else "Warning",
+        "reason": "NewArtifact" if good else ready["reason"],
+        "message": ready["message"],
+        "source": {"component": "source-controller"},
+        "reportingComponent": "source-controller",
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+    }
+
+
 def _status(item: Mapping[str, Any], ready: str, reason: str, message: str, now: datetime) -> dict[str, Any]:
     generation = item["metadata"].get("generation", 0)
     old = next(

@@ -1,5 +1,6 @@
 """What can be done to GitRepositories and Kustomizations alike: suspend, resume, reconcile now; and their live updates."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,12 +41,25 @@ class Section:
         return visit.path("/".join((self.path, *rest)))
 
 
-def add_actions(router: APIRouter, section: Section) -> None:
-    """Add the addresses of the actions to a page."""
+Before = Callable[[AppVisit, str], Awaitable[None]]
+
+
+async def _nothing(_visit: AppVisit, _name: str) -> None:
+    """There is nothing to do before."""
+
+
+def add_actions(router: APIRouter, section: Section, before_reconcile: Before = _nothing) -> None:
+    """Add the addresses of the actions to a page.
+
+    Args:
+        router: Of the page.
+        section: What it is about.
+        before_reconcile: Is given the visit and the name of what is to be reconciled.
+    """
 
     @router.get("/live")
     async def live(visit: InApp) -> Response:
-        """Tells when anything of this kind, or of the other, changes."""
+        """Tells when anything of either kind changes: each page shows something of the other."""
         await visit.access.own_after(section.action("list", visit))
         home = names.platform_namespace(visit.app)
         scopes = [Scope(each, home, metadata_only=True) for each in (GIT_REPOSITORIES, KUSTOMIZATIONS)]
@@ -66,5 +80,6 @@ def add_actions(router: APIRouter, section: Section) -> None:
     @router.post("/{name}/reconcile")
     async def reconcile(visit: InApp, name: str, _form: Posted) -> Response:
         """Have Flux look now."""
+        await before_reconcile(visit, name)
         await changing.reconcile(visit.access.kube, section.resource, section.where(visit, name))
         return visit.go(section.href(visit, name), f"Flux looks at {name} now.")

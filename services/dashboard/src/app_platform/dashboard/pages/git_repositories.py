@@ -209,9 +209,10 @@ def _needs_key(entry: SourceEntry, there: Source) -> bool:
 async def _make_key(
     visit: AppVisit, obj: Object, entry: SourceEntry, verb: Literal["create", "patch"]
 ) -> None:
-    """Make the key, for somebody who may make or change the GitRepository itself."""
+    """Make the key, for somebody who may make or change the GitRepository itself, and have Flux fetch with it."""
     own = await visit.access.own_after(git_repositories(verb, visit.app, entry.name))
     await deploy_keys.make(own, obj, host_keys(entry, visit.site.known_hosts), visit.person.kubernetes_name)
+    await changing.reconcile(visit.access.kube, GIT_REPOSITORIES, SECTION.where(visit, entry.name))
 
 
 async def _public_half(visit: AppVisit, there: Source) -> str:

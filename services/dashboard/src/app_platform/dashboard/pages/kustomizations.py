@@ -25,7 +25,18 @@ from app_platform.kube import GIT_REPOSITORIES, KUSTOMIZATIONS, KubeError, Objec
 
 router: Final = APIRouter(prefix="/apps/{app}/kustomizations")
 SECTION: Final = Section(KUSTOMIZATIONS, "kustomizations")
-add_actions(router, SECTION)
+
+
+async def _fetch_first(visit: AppVisit, name: str) -> None:
+    """Have the source fetched, too: who presses the button has mostly just pushed (``flux reconcile --with-source``)."""
+    followed = sync(await _get(visit, name)).source
+    home = visit.registration.platform_namespace
+    found = await visit.access.kube.find(GIT_REPOSITORIES, followed, home) if followed else None
+    if found and source(found).changeable and not source(found).suspended:
+        await changing.reconcile(visit.access.kube, GIT_REPOSITORIES, (home, followed))
+
+
+add_actions(router, SECTION, _fetch_first)
 
 
 @router.get("")
