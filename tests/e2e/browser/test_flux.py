@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page
 
-from app_platform.dashboard.deploy_keys import PUBLIC_KEY
+from app_platform.contracts import names
 from app_platform.dashboard.flux.sources import key_name
 from app_platform.kube import CONFIG_MAPS, GIT_REPOSITORIES, KUSTOMIZATIONS, SECRETS
 from support.browser import NewVisitor, Visitor
@@ -147,7 +147,7 @@ def test_a_deploy_key_is_for_one_repository_and_its_private_half_is_never_seen(
     page.get_by_role("link", name="Deploy keys on GitHub").wait_for()
     kept = app.find(SECRETS, key_name(name), HOME)
     public = page.inner_text("#public-key")
-    assert kept["metadata"]["annotations"][PUBLIC_KEY] == public
+    assert kept["metadata"]["annotations"][names.PUBLIC_KEY] == public
     assert app.find(GIT_REPOSITORIES, name, HOME)["spec"]["url"] == "ssh://git@github.com/acme/shop.git"
 
     page.get_by_role("link", name="Edit").click()

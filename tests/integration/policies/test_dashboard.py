@@ -29,7 +29,7 @@ async def test_the_dashboard_makes_a_deploy_key_and_makes_another(world: World) 
     assert await deploy_keys.public_half(own, world.mine.name, "web") == first
     second = await deploy_keys.make(own, web, "github.com ssh-ed25519 AAAA\n", "oidc:dev")
     kept = await world.root.get(SECRETS, "deploy-key-web", world.mine.home)
-    assert kept["metadata"]["annotations"] == {deploy_keys.PUBLIC_KEY: second, names.CHANGED_BY: "oidc:dev"}
+    assert kept["metadata"]["annotations"] == {names.PUBLIC_KEY: second, names.CHANGED_BY: "oidc:dev"}
     assert kept["metadata"]["ownerReferences"][0]["uid"] == web["metadata"]["uid"]
     assert kept["data"].keys() == {"identity", "identity.pub", "known_hosts"}
     assert first != second

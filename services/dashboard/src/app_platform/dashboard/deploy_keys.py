@@ -16,7 +16,6 @@ from app_platform.dashboard.flux.sources import key_name
 from app_platform.gitread import new_key_pair
 from app_platform.kube import GIT_REPOSITORIES, SECRETS, KubeClient, NotFound, Object
 
-PUBLIC_KEY: Final = f"{names.GROUP}/public-key"
 _MANAGER: Final = "app-platform-dashboard"
 
 
@@ -34,7 +33,7 @@ async def make(own: KubeClient, source: Object, known_hosts: str, by: str) -> st
     """
     pair = new_key_pair()
     entries = {"identity": pair.private, "identity.pub": pair.public, "known_hosts": known_hosts}
-    manifest = _manifest(source, {**_notes(by), PUBLIC_KEY: pair.public})
+    manifest = _manifest(source, {names.CHANGED_BY: by, names.PUBLIC_KEY: pair.public})
     manifest["data"] = {name: base64.b64encode(text.encode()).decode() for name, text in entries.items()}
     await own.apply(SECRETS, manifest, field_manager=_MANAGER, force=True, metadata_only=True)
     return pair.public
@@ -50,7 +49,7 @@ async def public_half(own: KubeClient, app: str, source: str) -> str:
     """
     home = names.platform_namespace(app)
     found = await own.find(SECRETS, key_name(source), home, metadata_only=True)
-    return str((found["metadata"].get("annotations") or {}).get(PUBLIC_KEY, "")) if found else ""
+    return str((found["metadata"].get("annotations") or {}).get(names.PUBLIC_KEY, "")) if found else ""
 
 
 async def remove(own: KubeClient, app: str, source: str) -> None:
@@ -79,7 +78,3 @@ def _manifest(source: Object, annotations: dict[str, str]) -> Object:
         "ownerReferences": [owner],
     }
     return manifest
-
-
-def _notes(by: str) -> dict[str, str]:
-    return {names.CHANGED_BY: by}
