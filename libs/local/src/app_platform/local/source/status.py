@@ -123,10 +123,9 @@ def event(item: Mapping[str, Any], status: Mapping[str, Any], now: datetime) -> 
         status: its new one.
         now: the time.
     """
-    before = item.get("status") or {}
-    [ready], [was, *_] = status["conditions"], [*before.get("conditions", []), {}]
-    same = all(ready[field] == was.get(field) for field in ("status", "reason", "message"))
-    if same:
+    ready: Mapping[str, Any] = status["conditions"][0]
+    before = [_told(each) for each in (item.get("status") or {}).get("conditions", [])]
+    if _told(ready) in before:
         return None
     good, meta, time = ready["status"] == "True", item["metadata"], timestamp(now)
     return {
@@ -147,6 +146,10 @@ def event(item: Mapping[str, Any], status: Mapping[str, Any], now: datetime) -> 
         "lastTimestamp": time,
         "count": 1,
     }
+
+
+def _told(condition: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(condition[field] for field in ("type", "status", "reason", "message"))
 
 
 def _status(item: Mapping[str, Any], ready: str, reason: str, message: str, now: datetime) -> dict[str, Any]:
