@@ -13,7 +13,6 @@ from app_platform.kube import (
     NAMESPACES,
     ROLE_BINDINGS,
     SECRETS,
-    Anybody,
     ClusterConfig,
     Forbidden,
     KubeClient,
@@ -28,6 +27,7 @@ from app_platform.oidc_registrar.adapters import (
     KubernetesLedger,
 )
 from app_platform.oidc_registrar.ports import FINALIZER, ConflictError, Mark
+from support.people import Anybody
 from support.samples import CANARY
 
 ACCOUNT = Anybody(

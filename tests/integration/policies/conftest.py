@@ -15,7 +15,6 @@ from app_platform.contracts import Access, Registration, RegistrationSpec, Role,
 from app_platform.kube import (
     NAMESPACES,
     SECRETS,
-    Anybody,
     ClusterConfig,
     Forbidden,
     Invalid,
@@ -26,6 +25,7 @@ from app_platform.kube import (
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local.bootstrap import resource_of
 from app_platform.namespace_rbac import manifests
+from support.people import Anybody
 
 SYSTEM = f"system:serviceaccount:{names.SYSTEM_NAMESPACE}"
 

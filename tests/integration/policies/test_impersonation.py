@@ -12,7 +12,6 @@ from app_platform.kube import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     NAMESPACES,
-    Anybody,
     ClusterConfig,
     Forbidden,
     KubeClient,
@@ -24,6 +23,7 @@ from app_platform.namespace_rbac import manifests
 from app_platform.namespace_rbac.impersonation import Impersonation
 from integration.policies.conftest import World, refused
 from support.nats import until
+from support.people import Anybody
 
 ROLE = manifests.DASHBOARD_ROLE
 MANAGER = "test"

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 import pytest
 
 from app_platform.contracts import names
-from app_platform.kube import Anybody, KubeClient, Resource
+from app_platform.kube import KubeClient, Resource
 from integration.policies.conftest import World
+from support.people import Anybody
 
 REVIEWS: Final = Resource(
     "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app_platform.kube import Anybody, ImpersonationError, User
+from app_platform.kube import ImpersonationError, User
 
 
 def test_a_person_is_named_with_the_groups() -> None:
@@ -40,10 +40,3 @@ def test_nobody_but_people_is_spoken_for(name: str) -> None:
 def test_no_group_of_kubernetes_is_spoken_for(group: str) -> None:
     with pytest.raises(ImpersonationError):
         _ = User("oidc:ada", ("team", group)).headers
-
-
-def test_a_tool_of_administrators_may_be_anybody() -> None:
-    assert Anybody("system:admin", ("system:masters",)).headers == [
-        ("Impersonate-User", "system:admin"),
-        ("Impersonate-Group", "system:masters"),
-    ]

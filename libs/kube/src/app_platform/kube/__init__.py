@@ -46,7 +46,7 @@ from app_platform.kube.resources import (
 from app_platform.kube.reviews import Action, may
 from app_platform.kube.sharing import share
 from app_platform.kube.store import Change, ChangeType
-from app_platform.kube.transport import PERSON_PREFIX, Anybody, ImpersonationError, User
+from app_platform.kube.transport import PERSON_PREFIX, ImpersonationError, User
 
 __all__ = [
     "CLUSTER_ROLES",
@@ -66,7 +66,6 @@ __all__ = [
     "SERVICE_ACCOUNTS",
     "Action",
     "AlreadyExists",
-    "Anybody",
     "BadRequest",
     "Cause",
     "Change",

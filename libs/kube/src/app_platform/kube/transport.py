@@ -55,24 +55,8 @@ class User:
         Raises:
             ImpersonationError: The name or a group is none of a person.
         """
-        self._require()
+        _require_person(self)
         return [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]
-
-    def _require(self) -> None:
-        if not self.name.startswith(PERSON_PREFIX) or self.name == PERSON_PREFIX:
-            raise ImpersonationError(f"only users whose names begin with {PERSON_PREFIX!r} are spoken for")
-        if any(group.startswith(_KUBERNETES) for group in self.groups):
-            raise ImpersonationError(f"no group that begins with {_KUBERNETES!r} is spoken for")
-        if not all(each.isprintable() and each == each.strip() for each in (self.name, *self.groups)):
-            raise ImpersonationError("a name holds characters that cannot stand in a request's head")
-
-
-@dataclass(frozen=True)
-class Anybody(User):
-    """Anybody, services and Kubernetes' own among them: for an administrator's tools, never for a name that somebody else chose."""
-
-    def _require(self) -> None:
-        """All is said as it is."""
 
 
 @dataclass(frozen=True)
@@ -274,3 +258,12 @@ def _hang_up(response: aiohttp.ClientResponse) -> None:
 def _body(request: Request) -> io.BytesIO | None:
     """The body as a file: aiohttp sends that in pieces, and warns of large bytes."""
     return None if request.body is None else io.BytesIO(orjson.dumps(request.body))
+
+
+def _require_person(user: User) -> None:
+    if not user.name.startswith(PERSON_PREFIX) or user.name == PERSON_PREFIX:
+        raise ImpersonationError(f"only users whose names begin with {PERSON_PREFIX!r} are spoken for")
+    if any(group.startswith(_KUBERNETES) for group in user.groups):
+        raise ImpersonationError(f"no group that begins with {_KUBERNETES!r} is spoken for")
+    if not all(each.isprintable() and each == each.strip() for each in (user.name, *user.groups)):
+        raise ImpersonationError("a name holds characters that cannot stand in a request's head")
