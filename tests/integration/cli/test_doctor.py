@@ -54,7 +54,7 @@ def test_no_service_runs_here_and_it_says_so(platform: Platform) -> None:
     done = app_platform(environment(platform), "doctor")
     assert done.returncode == 3
     assert "no replica of watcher is alive" in done.stdout
-    assert "secrets-encryptor has no consumer" in done.stdout
+    assert "no replica of secrets-encryptor asks for events" in done.stdout
 
 
 def test_without_nats_url_the_rest_is_looked_at(platform: Platform, registered: str) -> None:

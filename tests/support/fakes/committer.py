@@ -20,6 +20,7 @@ class FakeCluster:
         self.fetches: list[str] = []
         self.fetched_sources: list[tuple[str, str]] = []
         self.deleted: list[str] = []
+        self.gone: frozenset[str] = frozenset()
         self._secrets = secrets
 
     async def intents(self, app: str) -> Mapping[str, IntentState]:
@@ -33,7 +34,23 @@ class FakeCluster:
 
     async def apply_flux(self, manifests: Sequence[Mapping[str, Any]]) -> None:
         """See ``Cluster.apply_flux``."""
-        self.source, self.kustomization = (dict(manifest) for manifest in manifests)
+        for manifest in manifests:
+            if manifest["kind"] == "GitRepository":
+                self.source = dict(manifest)
+            else:
+                self.kustomization = self._changed(manifest)
+
+    def _changed(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """What the API server makes of it: a changed spec is a new generation; the status stays."""
+        before = self.kustomization or {}
+        generation = before.get("metadata", {}).get("generation", 0)
+        generation += before.get("spec") != manifest["spec"]
+        metadata = {**manifest["metadata"], "generation": generation}
+        return {**manifest, "metadata": metadata, "status": before.get("status", {})}
+
+    async def belonging(self, app: str, namespaces: Sequence[str]) -> frozenset[str]:
+        """See ``Cluster.belonging``."""
+        return frozenset(namespaces) - self.gone
 
     async def flux(self, app: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
         """See ``Cluster.flux``."""

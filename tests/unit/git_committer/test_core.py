@@ -174,9 +174,9 @@ def test_base_files_are_written_once() -> None:
     app = registration()
     files = base_files.base_files(app, ["age1x"], list(flux.manifests(app, REPOSITORY)))
     assert {".sops.yaml", "README.md", "secrets/.gitkeep"} <= files.keys()
-    changes = core.plan_base(files, EMPTY, ALLOWED)
+    changes = core.plan_base(files, EMPTY)
     assert changes.writes == files
-    assert not core.plan_base(files, core.after(EMPTY, "s", changes), ALLOWED)
+    assert not core.plan_base(files, core.after(EMPTY, "s", changes))
 
 
 @pytest.mark.parametrize(
@@ -196,23 +196,34 @@ def test_base_files_are_written_once() -> None:
 )
 def test_what_is_foreign_under_secrets_goes_and_is_told(path: str) -> None:
     head = head_with(encrypted(), **{path: "x", "secrets/.gitkeep": "", "mine/x.yaml": "x"})
-    changes = core.plan_base({}, head, ALLOWED)
+    changes = core.plan_base({}, head)
     assert list(changes.deletes) == [path]
     assert core.drifted(changes, head, head.sha) == (path,)
 
 
 def test_own_files_that_somebody_changed_are_told_as_drifted_and_changes_of_ours_are_not() -> None:
     head = head_with(**{"README.md": "by hand"})
-    changes = core.plan_base({"README.md": "ours"}, head, ALLOWED)
+    changes = core.plan_base({"README.md": "ours"}, head)
     assert core.drifted(changes, head, "the head before") == ("README.md",)
     assert core.drifted(changes, head, head.sha) == ()
     assert core.drifted(changes, head, "") == ()
 
 
-def test_files_for_namespaces_given_up_are_withdrawn() -> None:
-    changes = core.plan_base({}, head_with(encrypted()), (DEV,))
-    assert list(changes.deletes) == [secret_path(PROD)]
-    assert core.drifted(changes, head_with(encrypted()), "another head") == ()
+def test_files_of_namespaces_given_up_stay_until_what_is_live_there_is_kept() -> None:
+    tree = head_with(encrypted()).tree
+    assert not core.plan_base({}, head_with(encrypted()))
+    assert not core.leaving(tree, [PROD], [PROD])
+    assert list(core.leaving(tree, [PROD], []).deletes) == [secret_path(PROD)]
+    assert set(core.secrets_in(tree, [DEV])) == {secret_path(DEV)}, "nobody is told of them any more"
+
+
+def test_an_intent_that_names_a_namespace_no_more_that_is_given_up_leaves_its_file_there() -> None:
+    head = head_with(encrypted())
+    only_dev = encrypted().model_copy(update={"files": encrypted().files[:1]})
+    assert [names.parse_secret_path(file.path) for file in only_dev.files] == [(DEV, "database")]
+    retargeted = core.plan([only_dev], {"database": state()}, head, ALLOWED)
+    assert list(retargeted.changes.deletes) == [secret_path(PROD)]
+    assert not core.plan([only_dev], {"database": state()}, head, (DEV,)).changes
 
 
 def test_braces_and_headings_in_a_description_stay_text() -> None:

@@ -102,22 +102,36 @@ def test_nobody_writes_more_than_his_words(by: str) -> None:
 def test_no_message_holds_content() -> None:
     changes = Changes(writes(secret_path(DEV), "README.md"))
     assert CANARY not in messages.secrets_message(changes, [encrypted()], "abc")
-    assert CANARY not in messages.base_message(changes, ["README.md"], "abc")
+    assert CANARY not in messages.base_message(["README.md"], "abc")
 
 
 def test_a_repair_of_base_files_says_so() -> None:
-    changes = Changes(writes("README.md"), ("secrets/x.yaml", secret_path(PROD)))
-    message = messages.base_message(changes, ["README.md", "secrets/x.yaml"], "abc")
+    message = messages.base_message(["README.md", "secrets/x.yaml"], "abc")
     assert message.splitlines() == [
         "platform: repair what was changed by somebody else",
         "",
         "- README.md",
         "- secrets/x.yaml",
         "",
-        "Withdrawn: 1 files of namespaces given up",
         "Trace: abc",
     ]
-    assert messages.base_message(changes, [], "").startswith("platform: update the repository's own files\n")
+    assert messages.base_message([], "") == "platform: update the repository's own files"
+
+
+def test_files_that_leave_with_their_namespace_are_counted() -> None:
+    message = messages.withdrawal_message(Changes(deletes=(secret_path(PROD), secret_path(DEV))), "abc")
+    assert message.splitlines() == [
+        "platform: let go of namespaces",
+        "",
+        f"- 1 files of {DEV}",
+        f"- 1 files of {PROD}",
+        "",
+        "The registration does not name them any more. What is live there stays.",
+        "",
+        "Trace: abc",
+    ]
+    one = messages.withdrawal_message(Changes(deletes=(secret_path(PROD),)), "")
+    assert one.startswith(f"platform: let go of {PROD}\n")
 
 
 def test_the_same_change_on_the_same_parent_has_the_same_id() -> None:

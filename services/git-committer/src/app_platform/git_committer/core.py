@@ -7,7 +7,7 @@ Leaves out: rebuilding when the head has moved, which the handler does by asking
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,7 +69,9 @@ def plan(
     for name, event in current.items():
         files = [f for f in event.files if _namespace_of(f.path) in allowed]
         writes |= {f.path: f.content for f in files if head.tree.get(f.path) != names.blob_id(f.content)}
-        deletes += sorted(set(by_secret.get(name, ())) - {f.path for f in files})
+        # Those in namespaces that the app gave up go when what is live there is sure to stay (``releasing``).
+        mine = {path for path in by_secret.get(name, ()) if _namespace_of(path) in allowed}
+        deletes += sorted(mine - {f.path for f in files})
     touched = {parsed[1] for path in [*writes, *deletes] if (parsed := names.parse_secret_path(path))}
     # One that was committed before and needs nothing now keeps the commit it names.
     told = [e.intent for name, e in current.items() if name in touched or not truth[name].committed]
@@ -131,23 +133,38 @@ def _paths_by_secret(tree: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def plan_base(files: Mapping[str, str], head: Head, allowed: Sequence[str]) -> Changes:
-    """What to change so that the base files are right, and nothing lies under ``secrets/`` that is no secret of the app.
+def plan_base(files: Mapping[str, str], head: Head) -> Changes:
+    """What to change so that the base files are right, and nothing lies under ``secrets/`` that is no secret.
 
-    A file for a namespace in which Flux has no rights any more, or that is no Secret at all, would stop Flux from applying
-    all the others. Foreign files elsewhere stay.
+    A file that is no Secret at all would stop Flux from applying all the others. Foreign files elsewhere stay.
     """
     writes = {
         path: content for path, content in files.items() if head.tree.get(path) != names.blob_id(content)
     }
-    deletes = [path for path in head.tree if _is_foreign(path) or _is_withdrawn(path, allowed)]
-    return Changes(writes, deletes)
+    return Changes(writes, [path for path in head.tree if _is_foreign(path)])
 
 
-def _is_withdrawn(path: str, allowed: Sequence[str]) -> bool:
-    """Whether a path is that of a secret for a namespace that is not, or no longer, the app's."""
-    namespace = _namespace_of(path)
-    return bool(namespace) and namespace not in allowed
+def secrets_by_namespace(tree: Mapping[str, str]) -> dict[str, list[str]]:
+    """Namespace to paths of the secrets in it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(tree):
+        parsed = names.parse_secret_path(path)
+        if parsed is not None and names.is_dns_label(parsed[0]):
+            found.setdefault(parsed[0], []).append(path)
+    return found
+
+
+def leaving(tree: Mapping[str, str], given_up: Iterable[str], waiting: Collection[str]) -> Changes:
+    """The files to remove of namespaces that the app gave up.
+
+    Args:
+        tree: Of the head.
+        given_up: Those namespaces.
+        waiting: Those among them in which something live would go with its file.
+    """
+    there = secrets_by_namespace(tree)
+    paths = [path for name in given_up if name not in waiting for path in there.get(name, ())]
+    return Changes(deletes=sorted(paths))
 
 
 def _is_foreign(path: str) -> bool:
@@ -172,9 +189,9 @@ def drifted(changes: Changes, head: Head, known: str) -> tuple[str, ...]:
     return tuple(sorted(foreign | elsewhere))
 
 
-def secrets_in(tree: Mapping[str, str]) -> dict[str, str]:
-    """The part of a tree that holds secrets."""
-    return {path: blob for path, blob in tree.items() if names.parse_secret_path(path)}
+def secrets_in(tree: Mapping[str, str], allowed: Collection[str]) -> dict[str, str]:
+    """The part of a tree that holds secrets, but those of namespaces that the app gave up, which are on their way out."""
+    return {path: blob for path, blob in tree.items() if _namespace_of(path) in allowed}
 
 
 def after(head: Head, sha: str, changes: Changes) -> Head:

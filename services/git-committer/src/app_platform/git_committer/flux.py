@@ -4,8 +4,10 @@ Guarantees: the Kustomization runs as the app's own ServiceAccount, so it reache
 deleting it leaves what it deployed (``deletionPolicy: Orphan``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import yaml
 
 from app_platform.contracts import ConditionType, Registration, Verdict, names
 from app_platform.git_committer.ports import Repository
@@ -13,6 +15,8 @@ from app_platform.git_committer.ports import Repository
 SOURCE_API: Final = "source.toolkit.fluxcd.io/v1"
 KUSTOMIZE_API: Final = "kustomize.toolkit.fluxcd.io/v1"
 REQUESTED_AT: Final = "reconcile.fluxcd.io/requestedAt"
+_PRUNE: Final = "kustomize.toolkit.fluxcd.io/prune"
+"""Annotation ``disabled`` on a live object: kustomize-controller leaves it when it is in Git no more (Flux docs, "Kustomization", "prune")."""
 _SECONDS: Final = {"fetch": "1m0s", "apply": "10m0s", "retry": "15s", "timeout": "2m0s"}
 
 Object = dict[str, Any]
@@ -20,7 +24,7 @@ Object = dict[str, Any]
 
 def manifests(registration: Registration, repository: Repository) -> list[Object]:
     """The GitRepository and the Kustomization of the platform repository."""
-    return [_source(registration, repository), _kustomization(registration)]
+    return [source(registration, repository), kustomization(registration)]
 
 
 def _meta(registration: Registration) -> Object:
@@ -31,7 +35,8 @@ def _meta(registration: Registration) -> Object:
     }
 
 
-def _source(registration: Registration, repository: Repository) -> Object:
+def source(registration: Registration, repository: Repository) -> Object:
+    """The GitRepository."""
     return {
         "apiVersion": SOURCE_API,
         "kind": "GitRepository",
@@ -47,7 +52,14 @@ def _source(registration: Registration, repository: Repository) -> Object:
     }
 
 
-def _kustomization(registration: Registration) -> Object:
+def kustomization(registration: Registration, given_up: Sequence[str] = ()) -> Object:
+    """The Kustomization.
+
+    Args:
+        registration: Of the app.
+        given_up: Namespaces that the app gave up, whose Secrets are to stay when their files go.
+    """
+    patches = {"patches": [_keep(namespace) for namespace in given_up]} if given_up else {}
     return {
         "apiVersion": KUSTOMIZE_API,
         "kind": "Kustomization",
@@ -62,14 +74,41 @@ def _kustomization(registration: Registration) -> Object:
             "serviceAccountName": names.FLUX_SERVICE_ACCOUNT,
             "sourceRef": {"kind": "GitRepository", "name": registration.platform_namespace},
             "decryption": {"provider": "sops", "secretRef": {"name": names.AGE_KEY_SECRET}},
+            **patches,
         },
     }
 
 
-def sync_verdict(source: Mapping[str, Any] | None, kustomization: Mapping[str, Any] | None) -> Verdict:
+def _keep(namespace: str) -> Object:
+    """A patch by which Flux marks what it applies in a namespace as not to be pruned; with a target, the patch's name is nobody's."""
+    marked = {"name": "any", "annotations": {_PRUNE: "disabled"}}
+    patch = {"apiVersion": "v1", "kind": "Secret", "metadata": marked}
+    return {"target": {"kind": "Secret", "namespace": namespace}, "patch": yaml.safe_dump(patch)}
+
+
+def kept(applied: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The namespaces whose Secrets the managed Kustomization is told to keep."""
+    patches = (applied or {}).get("spec", {}).get("patches") or ()
+    return tuple(each["target"]["namespace"] for each in patches if "namespace" in each.get("target", {}))
+
+
+def is_applied(applied: Mapping[str, Any] | None) -> bool:
+    """Whether Flux has applied everything since the Kustomization was last changed, so that each of its marks is on the live objects."""
+    ready = _ready(applied) or {}
+    generation = (applied or {}).get("metadata", {}).get("generation")
+    return ready.get("status") == "True" and ready.get("observedGeneration") == generation
+
+
+def delivered_to(applied: Mapping[str, Any] | None) -> frozenset[str]:
+    """The namespaces of what Flux has applied; ids are ``<namespace>_<name>_<group>_<kind>`` (fluxcd/cli-utils ObjMetadata)."""
+    inventory = (applied or {}).get("status", {}).get("inventory") or {}
+    return frozenset(each["id"].split("_", 1)[0] for each in inventory.get("entries") or ())
+
+
+def sync_verdict(fetched: Mapping[str, Any] | None, applied: Mapping[str, Any] | None) -> Verdict:
     """``SyncReady``: true once Flux has fetched and applied; otherwise what the first of the two says."""
     kind = ConditionType.SYNC
-    for what, obj in (("GitRepository", source), ("Kustomization", kustomization)):
+    for what, obj in (("GitRepository", fetched), ("Kustomization", applied)):
         ready = _ready(obj)
         if ready is None:
             return Verdict(kind, "Progressing", f"waiting for the managed {what}", ok=False)

@@ -27,7 +27,7 @@ from app_platform.contracts import (
     SourceChanged,
     names,
 )
-from app_platform.git_committer import base_files, core, flux, messages, verdicts
+from app_platform.git_committer import base_files, core, flux, messages, releasing, verdicts
 from app_platform.git_committer.ports import (
     Changes,
     ForgeError,
@@ -80,7 +80,8 @@ async def _repository(
     recipients = [event.recipient, *event.extra_recipients]
     files = base_files.base_files(registration, recipients, list(manifests))
     head, before = await _put_right(ports, registration, files)
-    await ports.cluster.apply_flux(manifests)
+    await ports.cluster.apply_flux([flux.source(registration, repository)])
+    head = await releasing.let_go(ports, registration, head)
     if before is not None:
         if known and not before.sha:
             repairs.append(Repair("RepositoryRebuilt", f"{names.BRANCH} was empty or gone and is made again"))
@@ -95,11 +96,11 @@ async def _put_right(
     app, known = registration.name, registration.status.repository.head_sha
     for _ in range(_REBUILDS):
         head = await ports.forge.head(app, known)
-        changes = core.plan_base(files, head, registration.spec.namespaces)
+        changes = core.plan_base(files, head)
         if not changes:
             return head, None
         drifted = core.drifted(changes, head, known)
-        message = messages.base_message(changes, drifted, trace_id())
+        message = messages.base_message(drifted, trace_id())
         try:
             sha = await ports.forge.commit(app, head, changes, message)
         except HeadMoved:
@@ -150,7 +151,7 @@ def _repository_ready(
         url=repository.url,
         branch=repository.branch,
         head_sha=head.sha,
-        files=core.secrets_in(head.tree),
+        files=core.secrets_in(head.tree, registration.spec.namespaces),
     )
 
 
@@ -232,6 +233,19 @@ async def flux_changed(ports: Ports, events: Batch) -> Outcome:
         return Done()
     source, kustomization = await ports.cluster.flux(registration.name)
     await ports.registrations.report(registration, flux.sync_verdict(source, kustomization), {})
+    return await _go_on_letting_go(ports, registration) if flux.kept(kustomization) else Done()
+
+
+async def _go_on_letting_go(ports: Ports, registration: Registration) -> Outcome:
+    """The next step for namespaces that the app gave up, since Flux may have done its part."""
+    app, known = registration.name, registration.status.repository
+    try:
+        head = await ports.forge.head(app, known.head_sha)
+        after = await releasing.let_go(ports, registration, head)
+    except ForgeError as error:
+        return verdicts.outcome(error)
+    if after.sha != head.sha:
+        await _report_head(ports, registration, after)
     return Done()
 
 

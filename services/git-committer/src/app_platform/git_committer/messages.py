@@ -4,6 +4,7 @@ Guarantees: no secret value is known here. Words that come from objects are put 
 trailer or a paragraph of his own.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -58,11 +59,10 @@ def secrets_message(changes: Changes, told: Sequence[Told], trace_id: str) -> st
     return "\n\n".join(part for part in parts if part)
 
 
-def base_message(changes: Changes, drifted: Sequence[str], trace_id: str) -> str:
+def base_message(drifted: Sequence[str], trace_id: str) -> str:
     """The message of a commit of the repository's own files.
 
     Args:
-        changes: What it changes.
         drifted: Those of its paths that somebody else had changed.
         trace_id: Of the batch; may be empty.
     """
@@ -72,10 +72,27 @@ def base_message(changes: Changes, drifted: Sequence[str], trace_id: str) -> str
         subject = "platform: repair what was changed by somebody else"
         why = "\n".join(f"- {one_line(path, 200)}" for path in sorted(drifted)[:_LISTED])
         why += f"\n- and {len(drifted) - _LISTED} more" if len(drifted) > _LISTED else ""
-    withdrawn = [path for path in changes.deletes if path not in set(drifted)]
-    withdraw = f"Withdrawn: {len(withdrawn)} files of namespaces given up" if withdrawn else ""
-    trace = f"Trace: {trace_id}" if trace_id else ""
-    return "\n\n".join(part for part in (subject, why, "\n".join(filter(None, (withdraw, trace)))) if part)
+    return "\n\n".join(part for part in (subject, why, _trace(trace_id)) if part)
+
+
+def withdrawal_message(changes: Changes, trace_id: str) -> str:
+    """The message of a commit by which the files of namespaces leave that the app gave up."""
+    parsed = filter(None, map(names.parse_secret_path, changes.deletes))
+    files = Counter(namespace for namespace, _ in parsed)
+    subject = (
+        f"platform: let go of {', '.join(sorted(files))}"
+        if len(files) == 1
+        else "platform: let go of namespaces"
+    )
+    counted = [f"- {count} files of {namespace}" for namespace, count in sorted(files.items())]
+    why = "The registration does not name them any more. What is live there stays."
+    return "\n\n".join(
+        part for part in (subject, "\n".join(counted[:_LISTED]), why, _trace(trace_id)) if part
+    )
+
+
+def _trace(trace_id: str) -> str:
+    return f"Trace: {trace_id}" if trace_id else ""
 
 
 def one_line(text: str, most: int = _MAX_WORDS) -> str:

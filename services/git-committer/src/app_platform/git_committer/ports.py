@@ -222,6 +222,10 @@ class Cluster(Protocol):
         """The managed GitRepository and Kustomization as they are; ``None`` for one that is not there."""
         ...
 
+    async def belonging(self, app: str, namespaces: Sequence[str]) -> frozenset[str]:
+        """Those of the namespaces that exist, are not being deleted, and are labelled as the app's."""
+        ...
+
     async def delete_flux(self, app: str) -> None:
         """Delete the managed Flux objects, in such a way that what they deployed stays."""
         ...

@@ -41,8 +41,8 @@ def services(facts: PlatformFacts) -> Iterator[Said]:
 def _consumer(name: str, state: ConsumerState | None) -> Said:
     if state is None:
         return problem(
-            f"{name} has no consumer: it has never run here, or its consumer was deleted",
-            f"Start {name}; it makes its consumer, and the next round (10 minutes) makes good what it missed.",
+            f"{name} has no consumer: it was deleted, and nothing makes it again",
+            "Start `app_platform.runtime.bootstrap`: it makes consumers, and the next round (10 minutes) makes good what was missed.",
         )
     behind = f"{state.waiting} events wait, {state.in_hand} are in hand"
     if not state.asking and not state.in_hand:

@@ -3,6 +3,7 @@
 Guarantees: of intents only metadata is read; the one Secret whose value is read and written is the app's Git credential.
 """
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from app_platform.git_committer.ports import Credential, IntentState
 from app_platform.kube import (
     GIT_REPOSITORIES,
     KUSTOMIZATIONS,
+    NAMESPACES,
     SECRETS,
     AlreadyExists,
     KubeClient,
@@ -92,6 +94,18 @@ class KubernetesCluster:
     async def flux(self, app: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
         """See ``Cluster.flux``."""
         return await self._managed(GIT_REPOSITORIES, app), await self._managed(KUSTOMIZATIONS, app)
+
+    async def belonging(self, app: str, namespaces: Sequence[str]) -> frozenset[str]:
+        """See ``Cluster.belonging``."""
+        found = await asyncio.gather(*(self._belongs(app, name) for name in namespaces))
+        return frozenset(name for name, belongs in zip(namespaces, found, strict=True) if belongs)
+
+    async def _belongs(self, app: str, namespace: str) -> bool:
+        try:
+            meta = (await self._client.get(NAMESPACES, namespace, metadata_only=True))["metadata"]
+        except NotFound:
+            return False
+        return "deletionTimestamp" not in meta and meta.get("labels", {}).get(names.APP_LABEL) == app
 
     async def delete_flux(self, app: str) -> None:
         """See ``Cluster.delete_flux``."""
