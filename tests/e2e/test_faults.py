@@ -22,13 +22,15 @@ import pytest
 from app_platform.contracts import names
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import SERVICES, Platform
+from app_platform.local.programs import replica_names
 from support.apps import PATIENCE, App, leaks
 from support.cluster import Cluster
 from support.gitrepo import run_git
-from support.platform import eventually
+from support.platform import WITH_SERVICES, eventually
 
 SERVICE_NAMES = [service.name for service in SERVICES]
-REPLICAS = [f"{name}-{index}" for name in SERVICE_NAMES for index in range(2)]
+REPLICAS_OF = {service.name: replica_names(service, WITH_SERVICES) for service in SERVICES}
+REPLICAS = [name for names_ in REPLICAS_OF.values() for name in names_]
 SECRETS = [f"secret-{number}" for number in range(8)]
 
 
@@ -94,9 +96,10 @@ def kill(platform: Platform, children: Sequence[str]) -> None:
 def test_a_service_killed_at_any_moment_loses_nothing(app: App, service: str) -> None:
     for number in changes(app):
         if number % 10 == 3:
-            kill(app.platform, [f"{service}-{number // 10 % 2}"])
+            replicas = REPLICAS_OF[service]
+            kill(app.platform, [replicas[number // 10 % len(replicas)]])
         if number in (8, 27):
-            kill(app.platform, [f"{service}-0", f"{service}-1"])
+            kill(app.platform, REPLICAS_OF[service])
     check(app)
 
 

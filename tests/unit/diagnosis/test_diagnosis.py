@@ -203,7 +203,7 @@ FAULTS: list[tuple[str, Target, Break, str, State, str, str]] = [
         "services",
         P,
         "git-committer has no consumer",
-        "Start git-committer",
+        "Start `app_platform.runtime.bootstrap`",
     ),
     (
         "a service that is gone",
