@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app_platform.local.identity import digests
+from app_platform.local.identity import digests, keys
 from app_platform.local.identity.errors import ConfigurationError
 from app_platform.local.identity.store import Grant, Store
 from app_platform.local.identity.users import Users, load_users
@@ -151,3 +151,13 @@ def test_the_file_holds_no_secret_and_is_private(tmp_path: Path) -> None:
     assert b"canary-code" not in path.read_bytes()
     assert path.stat().st_mode & 0o077 == 0
     assert Store(path).redeem("code", "canary-code") == GRANT
+
+
+def test_keys_are_made_once_and_are_private(tmp_path: Path) -> None:
+    key, cookie = keys.signing_key(tmp_path), keys.cookie_key(tmp_path)
+    assert keys.signing_key(tmp_path).as_dict(private=True) == key.as_dict(private=True)
+    assert keys.cookie_key(tmp_path) == cookie
+    assert [file.stat().st_mode & 0o077 for file in tmp_path.iterdir()] == [0, 0]
+    published = keys.public_keys(key)["keys"][0]
+    assert published.keys() == {"kty", "n", "e", "kid", "use", "alg"}
+    assert published["kid"] == key.thumbprint()
