@@ -30,7 +30,7 @@ def test_an_admin_adds_a_namespace_and_removes_it(visitor: NewVisitor) -> None:
 
 def test_a_name_that_cannot_be_is_explained(visitor: NewVisitor) -> None:
     ada = visitor("ada")
-    page = ada.open("/apps/my-app/namespaces/new")
+    page = ada.open("/apps/my-app/namespaces/_new")
     page.get_by_label("Name", exact=True).fill("x-platform")
     page.get_by_role("button", name="Add Namespace").click()
     assert "-platform is kept" in page.get_by_role("alert").inner_text()
@@ -44,7 +44,7 @@ def test_others_see_namespaces_and_cannot_change_them(visitor: NewVisitor) -> No
         page = somebody.open("/apps/my-app/namespaces")
         assert page.get_by_text("my-app-dev", exact=True).is_visible()
         assert page.get_by_role("link", name="Add Namespace").count() == 0
-        page = somebody.open("/apps/my-app/namespaces/new")
+        page = somebody.open("/apps/my-app/namespaces/_new")
         page.get_by_label("Name", exact=True).fill("forbidden")
         page.get_by_role("button", name="Add Namespace").click()
         assert "You may not change app registrations here" in page.get_by_role("alert").inner_text()

@@ -25,7 +25,7 @@ def create(
     somebody: Visitor, name: str, *pairs: tuple[str, str], targets: tuple[str, ...] = ("my-app-dev",)
 ) -> Page:
     """Fill in the form and send it."""
-    page = somebody.open("/apps/my-app/secrets/new")
+    page = somebody.open("/apps/my-app/secrets/_new")
     page.get_by_label("Name", exact=True).fill(name)
     for target in targets:
         page.get_by_label(target).check()
@@ -94,7 +94,7 @@ def test_without_scripts_values_have_to_be_entered_again_and_all_works(
 
 def test_keys_come_from_an_env_file_and_from_uploads(visitor: NewVisitor, name: str) -> None:
     ada = visitor("ada")
-    page = ada.open("/apps/my-app/secrets/new")
+    page = ada.open("/apps/my-app/secrets/_new")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("my-app-dev").check()
     page.get_by_text("Paste a .env file").click()
@@ -215,7 +215,7 @@ def half_filled(
     """Somebody with a form that is filled in, who may not sign in any more."""
     dashboard.change_user("tess", displayname="Tess", disabled=False)
     tess = visitor("tess", scripts=scripts)
-    page = tess.open("/apps/my-app/secrets/new")
+    page = tess.open("/apps/my-app/secrets/_new")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("my-app-prod").check()
     page.get_by_label("Key 1", exact=True).fill("password")

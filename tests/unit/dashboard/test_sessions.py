@@ -172,7 +172,7 @@ async def test_no_two_sign_ins_share_anything(hands: Hands) -> None:
 
 
 async def test_a_draft_comes_back_to_its_author_on_its_page_once(hands: Hands) -> None:
-    path, fields = "/apps/my-app/secrets/new", {"name": ["database"]}
+    path, fields = "/apps/my-app/secrets/_new", {"name": ["database"]}
     kept = await hands.sessions.keep_draft("ada", path, fields)
     assert await hands.sessions.take_draft(kept, "eve", path) is None
     assert await hands.sessions.take_draft(kept, "ada", "/other") is None

@@ -4,8 +4,8 @@ Guarantees: a change is made to what is there now: if somebody else changed the 
 that two people who each add a namespace both get theirs.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from app_platform.contracts import Registration, names
 from app_platform.contracts.registration import MAX_NAMESPACES
@@ -77,3 +77,54 @@ async def _change(kube: KubeClient, app: str, change: Callable[[Namespaces], Nam
                 raise
         else:
             return
+
+
+async def register(kube: KubeClient, name: str, spec: Mapping[str, Any]) -> None:
+    """Register an app.
+
+    Raises:
+        AlreadyExists: There is one of that name.
+        KubeError: Kubernetes does not let this person, or does not take it.
+    """
+    await kube.create(REGISTRATIONS, REGISTRATIONS.manifest(name, spec=dict(spec)))
+
+
+async def change_registration(kube: KubeClient, name: str, spec: Mapping[str, Any], generation: int) -> None:
+    """Replace what is asked for, if it is still what the person saw.
+
+    Args:
+        kube: Acts as the person.
+        name: Of the app.
+        spec: The whole new spec.
+        generation: Of the registration that the person saw.
+
+    Raises:
+        Conflict: Somebody else has changed it since.
+        KubeError: Kubernetes does not let this person, or does not take it.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        now = Registration.from_object(await kube.get(REGISTRATIONS, name))
+        if now.generation != generation:
+            raise Conflict("changed meanwhile", status=409)
+        patch = {"metadata": {"resourceVersion": now.resource_version}, "spec": dict(spec)}
+        try:
+            await kube.merge_patch(REGISTRATIONS, name, None, patch)
+        except Conflict:  # a status was written
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
+
+
+async def unregister(kube: KubeClient, name: str, uid: str) -> None:
+    """Delete a registration.
+
+    Args:
+        kube: Acts as the person.
+        name: Of the app.
+        uid: Of the registration that the person saw.
+
+    Raises:
+        KubeError: Kubernetes does not let this person, or it is another one by now.
+    """
+    await kube.delete(REGISTRATIONS, name, uid=uid)

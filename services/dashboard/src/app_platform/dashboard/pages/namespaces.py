@@ -68,20 +68,20 @@ async def show(visit: InApp) -> Response:
     )
 
 
-@router.get("/live")
+@router.get("/_live")
 async def live(visit: InApp) -> Response:
     """Tells when the registration changes."""
     scope = Scope(REGISTRATIONS, selector=Selector(fields=f"metadata.name={visit.app}"), metadata_only=True)
     return StreamingResponse(visit.site.live.events(scope), media_type="text/event-stream")
 
 
-@router.get("/new")
+@router.get("/_new")
 async def new(visit: InApp) -> Response:
     """The form for another one."""
     return _form(visit, await visit.draft())
 
 
-@router.post("/new")
+@router.post("/_new")
 async def add(visit: InApp, form: Posted) -> Response:
     """Add one."""
     name = _whole_name(visit.app, form.text("name"))

@@ -38,7 +38,7 @@ async def show(visit: InApp, q: str = "", page: int = 1) -> Response:
     )
 
 
-@router.get("/live")
+@router.get("/_live")
 async def live(visit: InApp) -> Response:
     """Tells when a secret of the app changes."""
     await visit.access.own_after(intents("list", visit.app))
@@ -46,13 +46,13 @@ async def live(visit: InApp) -> Response:
     return StreamingResponse(visit.site.live.events(scope), media_type="text/event-stream")
 
 
-@router.get("/new")
+@router.get("/_new")
 async def new(visit: InApp) -> Response:
     """The form for another one."""
     return _new_form(visit, await visit.draft())
 
 
-@router.post("/new")
+@router.post("/_new")
 async def create(visit: InApp, form: Posted) -> Response:
     """Make it, in the person's name."""
     try:

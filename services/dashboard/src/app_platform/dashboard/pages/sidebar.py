@@ -2,10 +2,19 @@
 
 from typing import Final
 
-from app_platform.dashboard.pages import git_repositories, kustomizations, namespaces, oidc, secrets, start
+from app_platform.dashboard.pages import (
+    git_repositories,
+    kustomizations,
+    namespaces,
+    oidc,
+    registrations,
+    secrets,
+    start,
+)
 from app_platform.dashboard.web.site import Page
 
 PAGES: Final = (
+    Page("App Registrations", "apps", "/registrations", "platform", registrations.router),
     Page("Git Repositories", "git", "git-repositories", "app", git_repositories.router),
     Page("Kustomizations", "sync", "kustomizations", "app", kustomizations.router),
     Page("Namespaces", "namespace", "namespaces", "app", namespaces.router),

@@ -166,7 +166,7 @@ class Visit:
             "seats": self.seats,
             "chosen": chosen,
             "here": self.request.url.path,
-            "sidebar": [(page, _href(page, chosen)) for page in self.site.pages if self._is_for(page)],
+            "sidebar": [(page, self._href(page, chosen)) for page in self.site.pages if self._is_for(page)],
             "notice": unquote(self.site.cookies.get(self.request, NOTICE)),
         }
 
@@ -175,6 +175,12 @@ class Visit:
         names = [seat.app.name for seat in self.seats]
         last = self.site.cookies.get(self.request, cookies.APP)
         return self.current_app or (last if last in names else next(iter(names), ""))
+
+    def _href(self, page: Page, app: str) -> str:
+        """Where a page of the sidebar is; empty when this person has no role in the app that it would be about."""
+        if page.audience == "platform":
+            return page.path
+        return f"/apps/{app}/{page.path}" if any(seat.app.name == app for seat in self.seats) else ""
 
     def _is_for(self, page: Page) -> bool:
         return page.audience == "app" or self.platform_admin
@@ -254,12 +260,6 @@ async def keep_draft(request: Request, response: Response, ended: Found) -> bool
     record_id = await site.sessions.keep_draft(ended.session.name, request.url.path, fields)
     site.cookies.put(response, cookies.DRAFT, record_id, DRAFT_SECONDS)
     return True
-
-
-def _href(page: Page, app: str) -> str:
-    if page.audience == "platform":
-        return page.path
-    return f"/apps/{app}/{page.path}" if app else ""
 
 
 Visitor = Annotated[Visit, Depends(visit)]
