@@ -5,7 +5,13 @@ resource in ``registration`` and ``crd``, the messages in ``events``, ``subjects
 """
 
 from app_platform.contracts import names, oidc
-from app_platform.contracts.cloudevents import Envelope, UnreadableEventError, decode, encode
+from app_platform.contracts.cloudevents import (
+    Envelope,
+    UnknownEventTypeError,
+    UnreadableEventError,
+    decode,
+    encode,
+)
 from app_platform.contracts.delivery import (
     Deliveries,
     Delivery,
@@ -96,6 +102,7 @@ __all__ = [
     "SecretRemoved",
     "SourceChanged",
     "Stage",
+    "UnknownEventTypeError",
     "UnreadableEventError",
     "Verdict",
     "decode",

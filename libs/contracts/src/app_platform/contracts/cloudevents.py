@@ -13,17 +13,22 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from app_platform.contracts.events import AnyEvent, Event
+from app_platform.contracts.events import EVENT_CLASSES, TYPE_PREFIX, AnyEvent, Event
 from app_platform.contracts.subjects import address_of
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 SPEC_VERSION: Final = "1.0"
 _ENVELOPE_FIELDS: Final = frozenset({"type"})
 _ADAPTER: Final = TypeAdapter[Event](AnyEvent)
+_TYPES: Final = frozenset(each.model_fields["type"].default for each in EVENT_CLASSES)
 
 
 class UnreadableEventError(ValueError):
     """A message is no event that this version knows. The message text names the fields at fault, never their content."""
+
+
+class UnknownEventTypeError(UnreadableEventError):
+    """A message is an event of a type that this version does not have; a later one may."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +78,18 @@ def decode(message: bytes, data: bytes | None = None) -> tuple[Event, Envelope]:
         data: What its ``dataref`` names, already fetched; needed only when it has one.
 
     Raises:
-        UnreadableEventError: It is no CloudEvent, or of a type or shape that this version does not know.
+        UnknownEventTypeError: Its type is none that this version has.
+        UnreadableEventError: It is no CloudEvent, or of a shape that this version does not know.
     """
     try:
         body = json.loads(message)
         content = json.loads(data) if data is not None else body["data"]
         envelope = Envelope(body["source"], datetime.fromisoformat(body["time"]), body.get("dataref"))
         # Not strict: JSON has lists where an event has tuples.
-        event = _ADAPTER.validate_python({**content, "type": body["type"]}, strict=False, extra="ignore")
+        fields = {**content, "type": _known(body["type"])}
+        event = _ADAPTER.validate_python(fields, strict=False, extra="ignore")
+    except UnknownEventTypeError:
+        raise
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
@@ -89,6 +98,12 @@ def decode(message: bytes, data: bytes | None = None) -> tuple[Event, Envelope]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnreadableEventError(f"not a CloudEvent in JSON: {type(error).__name__}") from None
     return event, envelope
+
+
+def _known(type_: object) -> object:
+    if isinstance(type_, str) and type_.startswith(TYPE_PREFIX) and type_ not in _TYPES:
+        raise UnknownEventTypeError("its type is none that this version has")
+    return type_
 
 
 def dataref_of(message: bytes) -> str | None:

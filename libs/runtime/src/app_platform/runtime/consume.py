@@ -26,7 +26,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from opentelemetry import propagate, trace
 
-from app_platform.contracts import Event, UnreadableEventError, decode, subjects
+from app_platform.contracts import Event, UnknownEventTypeError, UnreadableEventError, decode, subjects
 from app_platform.contracts.cloudevents import dataref_of
 from app_platform.runtime import dead_letters, event_data, streams, telemetry
 from app_platform.runtime.connection import jetstream
@@ -143,6 +143,10 @@ class Consumer(Generic[P]):
     async def _take_in(self, message: Msg, ref: str | None) -> None:
         try:
             delivery = await self._read(message, ref)
+        except UnknownEventTypeError as error:
+            if not await self._left_to_another(message):
+                await self._bury_unreadable(message, str(error))
+            return
         except UnreadableEventError as error:
             await self._bury_unreadable(message, str(error))
             return
@@ -151,11 +155,19 @@ class Consumer(Generic[P]):
             await _settle(message.nak(delay=self._backoff.delay(message.metadata.num_delivered)))
             return
         handler = self._work.handlers.get(type(delivery.event))
-        if handler is None:
-            # Replayed to this service by mistake, or written by a later version: nothing to do here.
+        if handler is not None:
+            self._enqueue(handler, delivery)
+        elif not await self._left_to_another(message):
+            # Replayed to this service by mistake, or no replica of a later version is there any more.
             await _settle(message.ack())
-            return
-        self._enqueue(handler, delivery)
+
+    async def _left_to_another(self, message: Msg) -> bool:
+        """Give back what only a later version can handle, of which a replica may run beside this one during an upgrade."""
+        tries = message.metadata.num_delivered
+        if tries >= self._settings.max_deliver or message.subject.startswith(f"{subjects.REPLAY}."):
+            return False
+        await _settle(message.nak(delay=self._backoff.delay(tries)))
+        return True
 
     async def _read(self, message: Msg, ref: str | None) -> Delivery:
         data = await event_data.fetch(self._nc, ref, self._settings.publish_timeout)
