@@ -9,9 +9,6 @@ from typing import Final
 import pytest
 import yaml
 
-from app_platform.contracts import names
-from app_platform.dashboard.impersonation import ROLE
-from app_platform.kube import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, KubeClient
 from app_platform.local import Platform
 from app_platform.local.identities import write_private
 from support.apps import App
@@ -28,13 +25,6 @@ PEOPLE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The sample people of the local platform, by their groups."""
 PASSWORD: Final = "password"
-SPEAKABLE: Final = (
-    "platform-admins",
-    "my-app-admins",
-    "my-app-developers",
-    "my-app-readers",
-    "other-app-admins",
-)
 
 
 @dataclass(frozen=True)
@@ -68,25 +58,9 @@ def access(app: str) -> list[dict[str, str]]:
     return [{"group": f"{app}-{role}s", "role": role} for role in ("admin", "developer", "reader")]
 
 
-async def give_groups(kube: KubeClient, groups: tuple[str, ...] = SPEAKABLE) -> None:
-    """What namespace-rbac keeps: for whom the dashboard may speak."""
-    role = CLUSTER_ROLES.manifest(ROLE)
-    role["rules"] = [
-        {"apiGroups": [""], "resources": ["groups"], "resourceNames": list(groups), "verbs": ["impersonate"]}
-    ]
-    binding = CLUSTER_ROLE_BINDINGS.manifest(ROLE)
-    binding["roleRef"] = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ROLE}
-    binding["subjects"] = [
-        {"kind": "ServiceAccount", "name": "dashboard", "namespace": names.SYSTEM_NAMESPACE}
-    ]
-    await kube.apply(CLUSTER_ROLES, role, field_manager="test", force=True)
-    await kube.apply(CLUSTER_ROLE_BINDINGS, binding, field_manager="test", force=True)
-
-
 def furnish(platform: Platform, cluster: Cluster) -> Dashboard:
     """Everything that people need to sign in, and two apps."""
     url, issuer = platform.env["DASHBOARD_URL"], platform.env["OIDC_ISSUER_URL"]
-    cluster.do(give_groups)
     made = Dashboard(url, issuer, platform, cluster)
     for name in ("my-app", "other-app"):
         made.app(name).register(access=access(name))
