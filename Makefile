@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 MEMBERS := $(sort $(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
 REPLICAS ?= 1
 
-.PHONY: help install check docs format generate lock tools test test-unit up down reset demo bench clean
+.PHONY: help install browser check docs format generate lock tools test test-unit up down reset demo bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -22,6 +22,9 @@ $(STAMP): requirements.lock $(MEMBERS) scripts/install.sh
 
 tools: $(STAMP) ## find or build the programs of the local platform (about 11 minutes the first time, then cached)
 	@for tool in etcd kube-apiserver kustomize-controller sops nats nats-server kubectl; do $(LOCAL) tool $$tool >/dev/null || exit 1; done
+
+browser: ## find Chromium for the browser tests; install Debian's when root
+	@sh scripts/browser.sh
 
 check: $(STAMP) docs ## format, lint, types, import rules, generated files, documentation
 	$(VENV)/bin/ruff format --check .
@@ -44,7 +47,7 @@ lock: $(STAMP) ## resolve the dependencies anew and write requirements.lock, wit
 	$(UV) lock --quiet --upgrade
 	$(UV) export --quiet --no-emit-workspace --all-groups --no-header --format requirements-txt -o requirements.lock >/dev/null
 
-test: check tools ## the checks and every test, the quick ones first
+test: check tools browser ## the checks and every test, the quick ones first
 	$(VENV)/bin/pytest tests/unit tests/contract tests/integration tests/e2e
 
 test-unit: $(STAMP) ## the unit tests: no sockets, under 30 s

@@ -15,6 +15,7 @@ from app_platform.local.demo import Report, demonstrate
 from app_platform.local.errors import LocalError
 from app_platform.local.options import SERVICES, Options
 from app_platform.local.platform import Platform
+from app_platform.local.programs import SAMPLE_USERS
 from app_platform.local.tools import find_tool
 
 
@@ -38,7 +39,12 @@ def up(arguments: argparse.Namespace) -> None:
         fsync=not arguments.unsafe_no_fsync,
         tls=arguments.tls,
     )
-    Platform(arguments.state_dir, options, report=_reporter()).up()
+    platform = Platform(arguments.state_dir, options, report=_reporter())
+    platform.up()
+    if not arguments.no_services:
+        _print(f"Dashboard: {platform.env['DASHBOARD_URL']}")
+    if not arguments.no_services and not arguments.cluster:
+        _print(SAMPLE_USERS)
 
 
 def demo(arguments: argparse.Namespace) -> None:
