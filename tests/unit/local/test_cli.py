@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app_platform.local import Options, Platform, cli
+from app_platform.local.envfile import write_env
 from app_platform.local.options import SERVICES
 
 
@@ -52,3 +53,16 @@ def test_options_reach_the_platform(
     monkeypatch.setattr(Platform, "up", lambda self: seen.append(self.options))
     assert cli.main(["up", "--state-dir", str(tmp_path), *arguments]) == 0
     assert seen == [expected]
+
+
+def test_up_says_where_the_dashboard_is_and_who_may_sign_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "http://127.0.0.1:1"
+    monkeypatch.setattr(Platform, "up", lambda self: write_env(self.state.env_file, {"DASHBOARD_URL": url}))
+    assert cli.main(["up", "--state-dir", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert url in said
+    assert "paula" in said
+    cli.main(["up", "--state-dir", str(tmp_path), "--no-services"])
+    assert capsys.readouterr().out == ""

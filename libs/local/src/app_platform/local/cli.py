@@ -41,10 +41,9 @@ def up(arguments: argparse.Namespace) -> None:
     )
     platform = Platform(arguments.state_dir, options, report=_reporter())
     platform.up()
-    if not arguments.no_services:
-        _print(f"Dashboard: {platform.env['DASHBOARD_URL']}")
-    if not arguments.no_services and not arguments.cluster:
-        _print(SAMPLE_USERS)
+    url = platform.env.get("DASHBOARD_URL")
+    if url and not arguments.no_services:
+        _print(f"Dashboard: {url}" + ("" if arguments.cluster else f"\n{SAMPLE_USERS}"))
 
 
 def demo(arguments: argparse.Namespace) -> None:
