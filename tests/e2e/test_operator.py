@@ -198,6 +198,35 @@ def test_export_tells_who_changed_which_keys_when(app: App) -> None:
     assert command(app, "export", "--app", app.name, "--name", "other", "-o", "jsonl").stdout == ""
 
 
+def is_told(app: App) -> bool:
+    """Whether no service has anything left to write about an app: Flux follows the head, and the intents say so."""
+    registration = app.registration() or {}
+    notes = [metadata["annotations"].get(names.SECRET_DELIVERY, "") for metadata in app.intents().values()]
+    return (
+        registration["status"]["repository"]["headSha"] == app.head()
+        and app.condition("SyncReady").get("status") == app.condition("Ready").get("status") == "True"
+        and all(note.count('"Applied"') == 2 for note in notes)
+    )
+
+
+@pytest.mark.parametrize("service", ["namespace-rbac", "secrets-encryptor", "git-committer"])
+def test_a_dry_run_says_what_a_service_would_do_and_does_nothing(app: App, service: str) -> None:
+    app.create("database")
+    app.settle()
+    eventually(partial(is_told, app), "all that is to be said of it is said", within=PATIENCE)
+    before = (app.head(), app.registration(), app.intents(), app.live(app.dev))
+    done = command(app, "replay", "--dry-run", "--service", service, "--app", app.name)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].endswith(f"events that {service} acts on; nothing was done")
+    assert "outcome: Done" in done.stdout
+    assert "internal error" not in done.stdout
+    told = records(command(app, "replay", "--dry-run", "--service", service, "--app", app.name, "-o", "json"))
+    assert told
+    verbs = {step["verb"] for each in told for step in each["steps"]}
+    assert not verbs & {"create", "delete", "commit", "report", "hold", "release"}, "all is as it should be"
+    assert (app.head(), app.registration(), app.intents(), app.live(app.dev)) == before
+
+
 def test_what_is_scaffolded_is_deployed_as_it_is(app: App, operated: Platform, tmp_path: Path) -> None:
     image = f"ghcr.io/labrats-work/{app.name}:1.2.3"
     done = command(app, "scaffold", "--app", app.name, "--image", image, "--to", str(tmp_path / "made"))

@@ -20,6 +20,7 @@ from app_platform.contracts import (
     RepositoryReady,
     SecretEncrypted,
 )
+from app_platform.contracts.dry_run import DryRun
 from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import Recorded
@@ -112,6 +113,19 @@ def consumer_json(state: ConsumerState) -> dict[str, Any]:
     """How far a service is, for pipes."""
     last = state.last_delivery
     return {**asdict(state), "last_delivery": last.isoformat() if last else None}
+
+
+def dry_run_lines(recorded: Recorded, answer: DryRun) -> list[str]:
+    """What a service would do about an event, for people."""
+    event = recorded.event
+    steps = [
+        f"  would {step.verb} {step.what}" + (f": {step.detail}" if step.detail else "")
+        for step in answer.steps
+    ]
+    more = [f"  and {answer.more} more"] if answer.more else []
+    nothing = [] if steps else ["  would change nothing"]
+    head = f"{recorded.sequence} {event.kind} {event.verb} {event.app}/{event.name}"
+    return [head, *steps, *nothing, *more, f"  outcome: {answer.outcome}"]
 
 
 def console() -> Console:

@@ -15,6 +15,7 @@ EVENTS: Final = f"{ROOT}.events"
 REPLAY: Final = f"{ROOT}.replay"
 DEAD: Final = f"{ROOT}.dead"
 DATA: Final = f"{ROOT}.data"
+DRY_RUN: Final = f"{ROOT}.dry-run"
 
 _TOKENS: Final = 4
 _SAFE_NAME: Final = re.compile(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
@@ -69,6 +70,11 @@ def event_subject(event: Event) -> str:
 def replay_subject(service: str, event: Event) -> str:
     """The subject by which an event of the past reaches one service again."""
     return f"{REPLAY}.{service}.{address_of(event)}"
+
+
+def dry_run_subject(service: str) -> str:
+    """The subject on which a service says what it would do about an event; requests and answers are stored nowhere."""
+    return f"{DRY_RUN}.{service}"
 
 
 def dead_subject(service: str, event: Event) -> str:

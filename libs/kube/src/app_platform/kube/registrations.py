@@ -7,9 +7,10 @@ Leaves out: deciding what to report.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app_platform.contracts import Registration, Verdict, names, stamped
+from app_platform.contracts.dry_run import Steps
 from app_platform.contracts.registration import KIND, PLURAL, VERSION
 from app_platform.kube.client import KubeClient
 from app_platform.kube.errors import Conflict, NotFound
@@ -51,10 +52,9 @@ class Registrations:
             verdict: Becomes the condition.
             status: Fields of the status that belong to this verdict, by their JSON names; always the same ones.
         """
-        condition = stamped(registration, verdict, datetime.now(UTC))
-        there = registration.status.model_dump(mode="json", by_alias=True)
-        if condition == registration.status.condition(verdict.type) and status.items() <= there.items():
+        if is_said(registration, verdict, status):
             return
+        condition = stamped(registration, verdict, datetime.now(UTC))
         written = {**status, "conditions": [condition.model_dump(mode="json", by_alias=True)]}
         body = {"metadata": {"name": registration.name}, "status": written}
         manager = f"{self._service}-{verdict.type}"
@@ -85,3 +85,52 @@ class Registrations:
             )
         except (Conflict, NotFound):
             return
+
+
+def is_said(registration: Registration, verdict: Verdict, status: Mapping[str, Any]) -> bool:
+    """Whether a registration says already what a verdict and its status fields say."""
+    condition = stamped(registration, verdict, datetime.now(UTC))
+    there = registration.status.model_dump(mode="json", by_alias=True)
+    return condition == registration.status.condition(verdict.type) and status.items() <= there.items()
+
+
+class Readable(Protocol):
+    """Where registrations are read."""
+
+    async def get(self, app: str) -> Registration | None:
+        """The registration now; ``None`` when there is none."""
+        ...
+
+
+class DryRegistrations:
+    """``Registrations`` of a dry run: reads, and notes what it would write.
+
+    Args:
+        real: Where registrations are read.
+        steps: Where what would be written is noted.
+        service: As for ``Registrations``.
+    """
+
+    def __init__(self, real: Readable, steps: Steps, service: str) -> None:
+        self._real, self._steps = real, steps
+        self._finalizer = names.finalizer(service)
+
+    async def get(self, app: str) -> Registration | None:
+        """See ``Registrations.get``."""
+        return await self._real.get(app)
+
+    async def report(self, registration: Registration, verdict: Verdict, status: Mapping[str, Any]) -> None:
+        """Note a condition that would change."""
+        if not is_said(registration, verdict, status):
+            said = f"{verdict.type}={verdict.ok} {verdict.reason}: {verdict.message}"
+            self._steps.would("report", f"{KIND} {registration.name}", said)
+
+    async def hold(self, registration: Registration) -> None:
+        """Note the finalizer, if it is not there."""
+        if self._finalizer not in registration.finalizers:
+            self._steps.would("hold", f"{KIND} {registration.name}", self._finalizer)
+
+    async def release(self, registration: Registration) -> None:
+        """Note that the finalizer would go."""
+        if self._finalizer in registration.finalizers:
+            self._steps.would("release", f"{KIND} {registration.name}", self._finalizer)

@@ -19,7 +19,8 @@ from opentelemetry.context import Context
 
 from app_platform.contracts import Envelope, Event, UnreadableEventError, decode, subjects
 from app_platform.contracts.cloudevents import dataref_of
-from app_platform.runtime import direct, event_data, streams
+from app_platform.contracts.dry_run import DryRun
+from app_platform.runtime import direct, dry_run, event_data, streams
 from app_platform.runtime.connection import jetstream
 from app_platform.runtime.consumers import ConsumerState, UnreachableError, consumer_states
 from app_platform.runtime.dead_letters import DeadLetter
@@ -48,12 +49,19 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Query:
-    """Which events; ``None`` stands for any."""
+    """Which events; ``None`` stands for any.
+
+    Attributes:
+        first: Position of the first one; instead of ``since``.
+        last: Position of the last one.
+    """
 
     app: str | None = None
     kind: str | None = None
     name: str | None = None
     since: datetime | None = None
+    first: int | None = None
+    last: int | None = None
 
     @property
     def subject(self) -> str:
@@ -82,6 +90,8 @@ class History:
     async def events(self, query: Query, *, follow: bool = False) -> AsyncIterator[Recorded]:
         """Events in the order they were told; with ``follow``, also those to come, without end."""
         async for stored in self._read(query, follow=follow):
+            if query.last is not None and stored.sequence > query.last:
+                return
             try:
                 yield await self._recorded(stored.data, stored.headers, stored.sequence)
             except UnreadableEventError:
@@ -150,6 +160,14 @@ class History:
         subject = subjects.replay_subject(service, recorded.event)
         await self._publisher.publish_to(subject, recorded.event, f"replay/{uuid.uuid4()}")
 
+    async def rehearse(self, service: str, recorded: Recorded) -> DryRun:
+        """What a service would do about an event now.
+
+        Raises:
+            UnreachableError: No replica of it answers.
+        """
+        return await dry_run.ask(self._nc, service, recorded.event, recorded.envelope)
+
     async def _recorded(self, body: bytes, headers: Mapping[str, str], sequence: int) -> Recorded:
         data = await self._data(body)
         event, envelope = decode(body, data)
@@ -162,7 +180,7 @@ class History:
             raise UnreadableEventError("its data does not come from the store") from None
 
     async def _read(self, query: Query, *, follow: bool) -> AsyncIterator[direct.Stored]:
-        start: int | datetime = query.since or 1
+        start: int | datetime = query.first or query.since or 1
         while True:
             try:
                 async for stored in direct.read(self._nc, streams.EVENTS, query.subject, start):

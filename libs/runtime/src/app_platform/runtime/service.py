@@ -24,6 +24,7 @@ from app_platform.runtime import health, logs, streams, telemetry
 from app_platform.runtime.budget import Budget, Limit, SharedBudget
 from app_platform.runtime.connection import connected, jetstream
 from app_platform.runtime.consume import Consumer, Work, nothing_to_show
+from app_platform.runtime.dry_run import Dry, Rehearsing
 from app_platform.runtime.history import History
 from app_platform.runtime.outcomes import GaveUp, HandlerTable, P
 from app_platform.runtime.permissions import identity_named
@@ -66,6 +67,7 @@ class Service(Generic[P]):
         transient: See ``Work.transient``.
         tasks: Run beside the consumer for as long as the service runs.
         checks: Further readiness checks.
+        dry: Makes ports for dry runs; ``None`` when the service answers none.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Service(Generic[P]):
     transient: tuple[type[Exception], ...] = ()
     tasks: tuple[Callable[[P], Awaitable[None]], ...] = ()
     checks: Callable[[P], Mapping[str, Callable[[], bool]]] | None = None
+    dry: Dry[P] | None = None
 
 
 def run(service: Service[P]) -> None:
@@ -135,6 +138,8 @@ async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Ca
             consumer = Consumer(nc, work, service.settings)
             checks["consumer"] = lambda: consumer.ready
             group.create_task(consumer.run())
+            if service.dry:
+                group.create_task(Rehearsing(nc, work, service.dry).run())
         checks["nats"] = lambda: nc.is_connected
         checks.update(service.checks(ports) if service.checks else {})
         _LOG.info("started")

@@ -7,6 +7,7 @@ from app_platform.git_committer.adapters.cluster import SERVICE, KubernetesClust
 from app_platform.git_committer.adapters.fetching import fetching
 from app_platform.git_committer.adapters.forges import prepare
 from app_platform.git_committer.adapters.webhooks import receiving
+from app_platform.git_committer.dry_run import dry
 from app_platform.git_committer.handlers import HANDLERS, gave_up
 from app_platform.git_committer.ports import Ports
 from app_platform.git_committer.settings import Settings
@@ -41,6 +42,7 @@ def main() -> None:
             handlers=HANDLERS,
             gave_up=gave_up,
             transient=RETRIABLE,
+            dry=dry,
         )
     )
 

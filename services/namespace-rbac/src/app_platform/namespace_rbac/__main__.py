@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from app_platform.kube import RETRIABLE, ClusterConfig, KubeClient
 from app_platform.kube.registrations import Registrations
 from app_platform.namespace_rbac.adapters import SERVICE, KubernetesCluster
+from app_platform.namespace_rbac.dry_run import dry
 from app_platform.namespace_rbac.handlers import HANDLERS, gave_up
 from app_platform.namespace_rbac.impersonation import Impersonation
 from app_platform.namespace_rbac.ports import Ports
@@ -38,6 +39,7 @@ def main() -> None:
             handlers=HANDLERS,
             gave_up=gave_up,
             transient=RETRIABLE,
+            dry=dry,
             tasks=(lambda parts: parts.impersonation.run(),),
         )
     )

@@ -8,6 +8,7 @@ from app_platform.kube.registrations import Registrations
 from app_platform.runtime import Runtime, Service, load, run, telemetry
 from app_platform.secrets_encryptor.adapters import KubernetesFlux, KubernetesIntents, KubernetesKeys
 from app_platform.secrets_encryptor.core import SERVICE
+from app_platform.secrets_encryptor.dry_run import dry
 from app_platform.secrets_encryptor.handlers import HANDLERS, gave_up
 from app_platform.secrets_encryptor.ports import Ports
 from app_platform.secrets_encryptor.settings import Settings
@@ -43,6 +44,7 @@ def main() -> None:
             handlers=HANDLERS,
             gave_up=gave_up,
             transient=RETRIABLE,
+            dry=dry,
         )
     )
 

@@ -1,33 +1,84 @@
-"""``app-platform replay``: recorded events to one service again."""
+"""``app-platform replay``: recorded events to one service again, or what it would do about them."""
 
-from typing import Annotated
+import re
+from dataclasses import replace
+from typing import Annotated, Final
 
 import typer
 
-from app_platform.cli import connect
-from app_platform.cli.options import AppOption, SinceOption
-from app_platform.runtime.history import History, Query
+from app_platform.cli import connect, render
+from app_platform.cli.errors import CommandError
+from app_platform.cli.options import AppOption, Output, OutputOption, SinceOption
+from app_platform.contracts.dry_run import DryRun
+from app_platform.runtime.dry_run import NOT_MINE
+from app_platform.runtime.history import History, Query, Recorded
 from app_platform.runtime.permissions import OPERATOR
 
 HELP = (
     "Deliver recorded events to one service again. Handlers look at the present state, so when nothing is amiss "
-    "nothing changes.\n\nExample: app-platform replay --service git-committer --app my-app --since 1d"
+    "nothing changes. With --dry-run the service says what it would do with the event and the state of today, and does nothing.\n\n"
+    "Examples:\n\napp-platform replay --service git-committer --app my-app --since 1d\n\n"
+    "app-platform replay --service secrets-encryptor --event 162 --dry-run\n\n"
+    "app-platform replay --service git-committer --event 100-180 --app my-app"
 )
+_RANGE: Final = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 
 
 def replay(
     service: Annotated[str, typer.Option("--service", help="The service that gets them: git-committer, …")],
     app_name: AppOption = None,
     since: SinceOption = None,
-    event: Annotated[int | None, typer.Option("--event", help="Only the event with this SEQ.")] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            "--event", help="Only the event with this SEQ, a range of them (100-180), or with this id."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the service would do about each event.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
-    query = Query(app=app_name, since=connect.since(since))
+    query, wanted_id = choice(Query(app=app_name, since=connect.since(since)), event)
+
+    async def chosen(history: History) -> list[Recorded]:
+        # Collected first: what is replayed is told to the same stream that is being read.
+        found = [each async for each in history.events(query) if wanted_id in {"", each.event.id}]
+        if event and not found:
+            raise CommandError(f"event {event} is not, or no longer, in the history")
+        return found
 
     async def again(history: History) -> int:
-        # Collected first: what is replayed is told to the same stream that is being read.
-        chosen = [await history.event_at(event)] if event else [r async for r in history.events(query)]
-        for recorded in chosen:
+        events = await chosen(history)
+        for recorded in events:
             await history.replay(service, recorded)
-        return len(chosen)
+        return len(events)
 
-    typer.echo(f"{connect.run(again, OPERATOR)} events replayed to {service}")
+    async def rehearsed(history: History) -> list[tuple[Recorded, DryRun]]:
+        return [(each, await history.rehearse(service, each)) for each in await chosen(history)]
+
+    if dry_run:
+        _show([pair for pair in connect.run(rehearsed, OPERATOR) if pair[1].outcome != NOT_MINE], service, output)
+    else:
+        typer.echo(f"{connect.run(again, OPERATOR)} events replayed to {service}")
+
+
+def choice(query: Query, event: str | None) -> tuple[Query, str]:
+    """What ``--event`` adds to a query: positions, or the id that is looked for."""
+    if event is None:
+        return query, ""
+    if found := _RANGE.fullmatch(event):
+        return replace(query, first=int(found["first"]), last=int(found["last"] or found["first"])), ""
+    parts = event.split("/")
+    # An id begins with the type, the app and the name.
+    return (replace(query, app=parts[1]) if len(parts) > 2 else query), event  # noqa: PLR2004 - these three
+
+
+def _show(told: list[tuple[Recorded, DryRun]], service: str, output: Output) -> None:
+    for recorded, answer in told:
+        if output is Output.JSON:
+            typer.echo(render.line({"event": render.event_json(recorded), **answer.to_json()}))
+        else:
+            typer.echo("\n".join(render.dry_run_lines(recorded, answer)))
+    if output is Output.TABLE:
+        typer.echo(f"{len(told)} events that {service} acts on; nothing was done")
