@@ -23,7 +23,9 @@ from app_platform.scaffold import Wanted, files, flux_manifests
 from support.apps import CANARY, PATIENCE, App
 from support.cli import app_platform
 from support.cluster import Cluster
+from support.documents import ROOT
 from support.gitrepo import commit_and_push, credential, make_repository, run_git
+from support.observability import exported, expressions, samples, selectors
 from support.platform import PlatformFactory, eventually
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
@@ -276,3 +278,67 @@ def test_git_knows_no_more_than_it_did(app: App, operated: Platform, tmp_path: P
     assert app_platform(environment, "verify", "--app", app.name).returncode == 0
     assert list(tmp_path.iterdir()) == []
     assert run_git("for-each-ref", folder=app.repository).stdout.count("refs/") == 1
+
+
+ELSEWHERE = {
+    "app_platform_budget_left": "git-committer/src/app_platform/git_committer/adapters/github",
+    "app_platform_github_requests_left": "git-committer/src/app_platform/git_committer/adapters/github",
+}
+"""What only a platform with GitHub as its forge tells; and where in ``services`` that is."""
+
+
+def test_services_tell_what_alerts_and_dashboard_ask_for(app: App, operated: Platform) -> None:
+    """With a retry, and a batch of each kind, so that nothing is missing because it has not happened yet."""
+    app.create("database")
+    app.settle()
+    operated.control.stop("git")
+    app.update("database")
+    try:
+        eventually(
+            lambda: "app_platform_handler_errors_total" in exported(operated),
+            "a retry is told",
+            within=PATIENCE,
+        )
+    finally:
+        operated.control.start("git")
+        operated.control.wait_ready(["git"], PATIENCE)
+    app.settle()
+    asked = [found for _, expression in expressions() for found in selectors(expression)]
+    assert len(asked) > 30
+    told = exported(operated)
+    for name, labels in asked:
+        if name in ELSEWHERE:
+            written = "".join(p.read_text() for p in (ROOT / "services" / ELSEWHERE[name]).rglob("*.py"))
+            assert name.removeprefix("app_platform_").replace("_", ".", 1) in written
+        else:
+            assert name in told, f"no service tells {name}"
+            # Prometheus itself puts job and instance on what it scrapes.
+            assert labels <= told[name] | {"job", "instance"}, f"{name} has no label {labels - told[name]}"
+
+
+def test_metrics_count_what_is_there(app: App, operated: Platform) -> None:
+    app.create("database")
+    app.create_raw("refused", "elsewhere", {"a": "b"})
+    eventually(lambda: app.status("refused") == "Failed", "refused", within=PATIENCE)
+
+    def counted(metric: str, **labels: str) -> float:
+        return sum(value for found, value in samples(operated, metric) if labels.items() <= found.items())
+
+    eventually(lambda: counted("app_platform_intents", status="Failed") >= 1, "a Failed intent is counted")
+    eventually(
+        lambda: counted("app_platform_registrations", condition="Ready", status="True") >= 1,
+        "a Ready app is counted",
+    )
+    eventually(lambda: counted("app_platform_commits_total") >= 1, "a commit is counted")
+    operated.control.stop("git-committer-0")
+    try:
+        app.update("database")
+        waiting = partial(counted, "app_platform_intents_oldest_pending_seconds")
+        eventually(lambda: waiting() > 2, "the pending intent's age grows", within=PATIENCE)
+    finally:
+        operated.control.start("git-committer-0")
+        operated.control.wait_ready(["git-committer-0"], PATIENCE)
+    eventually(
+        lambda: counted("app_platform_intents", status="Pending") == 0, "nothing is pending", within=PATIENCE
+    )
+    eventually(lambda: counted("app_platform_intents_oldest_pending_seconds") == 0, "and nothing waits")

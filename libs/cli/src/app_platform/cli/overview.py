@@ -10,8 +10,8 @@ from typing import Any
 
 from app_platform.contracts import ConditionType, Registration, Stage, names, read_deliveries
 from app_platform.contracts.flux_text import without_values
-from app_platform.diagnosis.facts import annotations, made, since
 from app_platform.kube import Object
+from app_platform.kube.objects import annotations_of, made_at, written_at
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class AppState:
 
 def secret_state(intent: Object, now: datetime) -> SecretState:
     """One secret from its metadata."""
-    notes = annotations(intent)
+    notes = annotations_of(intent)
     deliveries = read_deliveries(notes.get(names.SECRET_DELIVERY))
-    written = since(intent, names.SECRET_STATUS) or made(intent) or now
+    written = written_at(intent, names.SECRET_STATUS) or made_at(intent) or now
     return SecretState(
         name=intent["metadata"]["name"],
         status="Deleting"

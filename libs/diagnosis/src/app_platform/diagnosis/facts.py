@@ -8,11 +8,12 @@ the one that runs the checks makes the finding ``unknown``; asking for what pres
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from app_platform.contracts import Registration, names
 from app_platform.diagnosis.ports import UnreadableError
 from app_platform.kube import Action, Object
+from app_platform.kube.objects import labels_of
 from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.dead_letters import DeadLetter
 
@@ -135,33 +136,5 @@ class AppFacts(PlatformFacts):
         return known(self.all_kustomizations)
 
 
-def labels(obj: Mapping[str, Any]) -> Mapping[str, str]:
-    """Of an object."""
-    return obj["metadata"].get("labels") or {}
-
-
-def annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
-    """Of an object."""
-    return obj["metadata"].get("annotations") or {}
-
-
-def since(obj: Mapping[str, Any], annotation: str) -> datetime | None:
-    """When whoever wrote an annotation last wrote on the object, from its managed fields; ``None`` if they do not tell.
-
-    Their form is ``metav1.ManagedFieldsEntry`` with ``fieldsV1`` (sigs.k8s.io/structured-merge-diff, ``f:<field>`` keys).
-    """
-    for entry in obj["metadata"].get("managedFields") or ():
-        fields = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
-        if f"f:{annotation}" in (fields.get("f:annotations") or {}) and entry.get("time"):
-            return datetime.fromisoformat(entry["time"])
-    return None
-
-
-def made(obj: Mapping[str, Any]) -> datetime | None:
-    """When an object was made."""
-    text = obj["metadata"].get("creationTimestamp")
-    return datetime.fromisoformat(text) if text else None
-
-
 def _with_label(objects: Mapping[str, Object], label: str) -> dict[str, Object]:
-    return {name: obj for name, obj in objects.items() if label in labels(obj)}
+    return {name: obj for name, obj in objects.items() if label in labels_of(obj)}

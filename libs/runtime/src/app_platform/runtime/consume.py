@@ -17,6 +17,7 @@ import logging
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Generic
 
 import nats.errors
@@ -26,7 +27,14 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from opentelemetry import propagate, trace
 
-from app_platform.contracts import Event, UnknownEventTypeError, UnreadableEventError, decode, subjects
+from app_platform.contracts import (
+    Event,
+    UnknownEventTypeError,
+    UnreadableEventError,
+    decode,
+    subjects,
+    type_of,
+)
 from app_platform.contracts.cloudevents import dataref_of
 from app_platform.runtime import dead_letters, event_data, streams, telemetry
 from app_platform.runtime.connection import jetstream
@@ -59,12 +67,14 @@ class Delivery:
     Attributes:
         attempt: Which delivery this is, from 1.
         sequence: Position in the EVENTS stream.
+        told: When it was told.
     """
 
     event: Event
     message: Msg
     attempt: int
     sequence: int
+    told: datetime
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,13 @@ class Consumer(Generic[P]):
     def ready(self) -> bool:
         """Whether messages can come."""
         return self._pull.bound
+
+    def show_counts(self) -> None:
+        """Show counters that are zero, so that the first increase of one is seen as such."""
+        for event_class in self._work.handlers:
+            kind = {"type": type_of(event_class)}
+            telemetry.instruments().dead.add(0, kind)
+            telemetry.instruments().redelivered.add(0, kind)
 
     async def run(self) -> None:
         """Consume until cancelled; then finish what runs, within the grace period, and give the rest back."""
@@ -171,10 +188,10 @@ class Consumer(Generic[P]):
 
     async def _read(self, message: Msg, ref: str | None) -> Delivery:
         data = await event_data.fetch(self._nc, ref, self._settings.publish_timeout)
-        event, _ = decode(message.data, data)
+        event, envelope = decode(message.data, data)
         self._check_subject(message.subject, event)
         meta = message.metadata
-        return Delivery(event, message, meta.num_delivered, meta.sequence.stream)
+        return Delivery(event, message, meta.num_delivered, meta.sequence.stream, envelope.time)
 
     def _check_subject(self, subject: str, event: Event) -> None:
         """Who may tell what is decided by subject, so an event that comes on another's is nobody's."""
@@ -218,11 +235,16 @@ class Consumer(Generic[P]):
         started = time.monotonic()
         transient: tuple[type[Exception], ...] = (PublishError, *self._work.transient)
         try:
-            return await handler(self._work.ports, [d.event for d in batch])
+            outcome = await handler(self._work.ports, [d.event for d in batch])
+            if not isinstance(outcome, Done):
+                _count_error(handler, type(outcome))
+            return outcome  # noqa: TRY300 - what is caught below are the handler's errors
         except transient as error:
+            _count_error(handler, type(error))
             return Retry(f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - a defect in a handler must not lose its events: they come again
             _LOG.exception("handler %s failed", handler.__name__)
+            _count_error(handler, type(error))
             self._inbox.suspect(batch)
             return Retry(
                 f"internal error in {self._work.service} ({type(error).__name__}); its log says more"
@@ -236,6 +258,7 @@ class Consumer(Generic[P]):
             telemetry.instruments().handled.add(1, {"type": delivery.event.type, "outcome": kind})
         match outcome:
             case Done():
+                _record_ages(batch)
                 self._inbox.clear(batch)
                 await asyncio.gather(*(_settle(d.message.ack()) for d in batch))
             case Retry(reason, after):
@@ -333,6 +356,18 @@ class Consumer(Generic[P]):
 
 def _span_context(message: Msg) -> trace.SpanContext:
     return trace.get_current_span(propagate.extract(message.headers or {})).get_span_context()
+
+
+def _count_error(handler: Handler[P], kind: type[object]) -> None:
+    telemetry.instruments().errors.add(1, {"handler": handler.__name__, "error": kind.__name__})
+
+
+def _record_ages(batch: Sequence[Delivery]) -> None:
+    now = datetime.now(UTC)
+    for delivery in batch:
+        # Clocks of two machines may differ: an event is not told after it was handled.
+        age = max(0.0, (now - delivery.told).total_seconds())
+        telemetry.instruments().age.record(age, {"type": delivery.event.type})
 
 
 async def _settle(action: Awaitable[None]) -> None:

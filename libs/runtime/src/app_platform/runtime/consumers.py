@@ -56,6 +56,18 @@ async def consumer_states(nc: Client) -> list[ConsumerState]:
     return sorted((_state(i) for i in infos if i.config.durable_name), key=lambda state: state.name)
 
 
+async def consumer_state(nc: Client, name: str) -> ConsumerState:
+    """The state of one service's consumer.
+
+    Raises:
+        UnreachableError: It cannot be read, or there is none.
+    """
+    try:
+        return _state(await jetstream(nc).consumer_info(streams.EVENTS, name))
+    except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+        raise UnreachableError(f"NATS does not tell the consumer {name}: {type(error).__name__}") from error
+
+
 def _state(info: api.ConsumerInfo) -> ConsumerState:
     delivered = info.delivered
     return ConsumerState(

@@ -26,6 +26,7 @@ from app_platform.runtime.connection import connected, jetstream
 from app_platform.runtime.consume import Consumer, Work, nothing_to_show
 from app_platform.runtime.dry_run import Dry, Rehearsing
 from app_platform.runtime.history import History
+from app_platform.runtime.lag import Lag
 from app_platform.runtime.outcomes import GaveUp, HandlerTable, P
 from app_platform.runtime.permissions import identity_named
 from app_platform.runtime.publish import EventSink, Publisher
@@ -137,7 +138,9 @@ async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Ca
             work = Work(service.name, ports, service.handlers, service.gave_up, service.transient)
             consumer = Consumer(nc, work, service.settings)
             checks["consumer"] = lambda: consumer.ready
+            consumer.show_counts()
             group.create_task(consumer.run())
+            group.create_task(Lag(nc, service.name).run())
             if service.dry:
                 group.create_task(Rehearsing(nc, work, service.dry).run())
         checks["nats"] = lambda: nc.is_connected

@@ -4,8 +4,8 @@ Guarantees: attributes are event types, services and outcomes only: never a name
 Leaves out: exporting spans; whoever configures an exporter on the tracer provider gets them.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -17,6 +17,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 _SCOPE: Final = "app_platform.runtime"
+_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
+"""From a handler that has nothing to do to an event that waited out all its retries."""
+_FILES: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Instruments:
     in_hand: UpDownCounter
     redelivered: Counter
     dead: Counter
+    age: Histogram
+    errors: Counter
 
 
 def setup(service: str, replica: str) -> None:
@@ -53,7 +58,10 @@ def instruments() -> Instruments:
             "app_platform.events.handled", "1", "Events settled, by type and outcome"
         ),
         duration=meter.create_histogram(
-            "app_platform.batch.duration", "s", "Time a handler took for a batch"
+            "app_platform.batch.duration",
+            "s",
+            "Time a handler took for a batch",
+            explicit_bucket_boundaries_advisory=_SECONDS,
         ),
         in_hand=meter.create_up_down_counter(
             "app_platform.events.in_hand", "1", "Events received and not settled"
@@ -62,16 +70,52 @@ def instruments() -> Instruments:
             "app_platform.events.redelivered", "1", "Deliveries after the first"
         ),
         dead=meter.create_counter("app_platform.events.dead", "1", "Events given up"),
+        age=meter.create_histogram(
+            "app_platform.event.age",
+            "s",
+            "Time from telling an event until it was done with",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        ),
+        errors=meter.create_counter(
+            "app_platform.handler.errors", "1", "Batches that were not done, by the reason's kind"
+        ),
     )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A number and what it is of.
+
+    Attributes:
+        labels: Few values each: never a name that a user chose.
+    """
+
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def gauge(name: str, description: str, read: Callable[[], float]) -> None:
     """Let a service show a number of its own, read whenever metrics are asked for; once per name and process."""
+    gauges(name, description, lambda: [Reading(read())])
+
+
+def gauges(name: str, description: str, read: Callable[[], Iterable[Reading]], unit: str = "1") -> None:
+    """The same for several numbers that differ in their labels; none is shown while ``read`` returns none."""
 
     def observe(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(read())]
+        return [Observation(reading.value, dict(reading.labels)) for reading in read()]
 
-    metrics.get_meter(_SCOPE).create_observable_gauge(name, [observe], "1", description)
+    metrics.get_meter(_SCOPE).create_observable_gauge(name, [observe], unit, description)
+
+
+@cache
+def commits() -> tuple[Counter, Histogram]:
+    """Commits made, and files in each; for who makes them."""
+    meter = metrics.get_meter(_SCOPE)
+    files = meter.create_histogram(
+        "app_platform.commit.files", "1", "Files in a commit", explicit_bucket_boundaries_advisory=_FILES
+    )
+    return meter.create_counter("app_platform.commits", "1", "Commits made"), files
 
 
 def trace_id() -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from app_platform.git_committer.adapters.cluster import SERVICE, KubernetesCluster
 from app_platform.git_committer.adapters.fetching import fetching
 from app_platform.git_committer.adapters.forges import prepare
+from app_platform.git_committer.adapters.measured import MeasuredForge
 from app_platform.git_committer.adapters.webhooks import receiving
 from app_platform.git_committer.dry_run import dry
 from app_platform.git_committer.handlers import HANDLERS, gave_up
@@ -32,7 +33,9 @@ def main() -> None:
                 fetching(cluster.fetch_now, (KubeError,)) as sync,
                 receiving(client, runtime.events, settings),
             ):
-                yield Ports(Registrations(client, SERVICE), cluster, forge, sync, runtime.events)
+                yield Ports(
+                    Registrations(client, SERVICE), cluster, MeasuredForge(forge), sync, runtime.events
+                )
 
     run(
         Service(

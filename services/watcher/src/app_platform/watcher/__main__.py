@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from app_platform.contracts import names
 from app_platform.kube import ClusterConfig, Group, KubeClient, Membership, share
-from app_platform.runtime import Runtime, Service, load, run
+from app_platform.runtime import Runtime, Service, load, run, telemetry
+from app_platform.runtime.telemetry import Reading
+from app_platform.watcher import census
 from app_platform.watcher.apps import Apps
 from app_platform.watcher.ports import History
 from app_platform.watcher.settings import Settings
@@ -36,6 +39,7 @@ def main() -> None:
         async with KubeClient(ClusterConfig.load(), user_agent=SERVICE) as client:
             history = History(runtime.events, runtime.incarnation)
             watching = Watching(client, Apps(settings.replica, share), history, settings)
+            show(watching)
             yield Parts(watching, Membership(client, group, settings.replica))
             await watching.close()
 
@@ -54,6 +58,31 @@ def main() -> None:
             ),
             checks=lambda parts: {"registrations": lambda: parts.watching.synced},
         )
+    )
+
+
+def show(watching: Watching) -> None:
+    """Show as metrics what this replica's apps are like; the sum over all replicas is that of all apps."""
+    telemetry.gauges(
+        "app_platform.registrations",
+        "Registrations by condition, its status and reason",
+        lambda: [
+            Reading(count, {"condition": seen.type, "status": seen.status, "reason": seen.reason})
+            for seen, count in census.by_condition(watching.conditions).items()
+        ],
+    )
+    telemetry.gauges(
+        "app_platform.intents",
+        "Secret intents by status",
+        lambda: [
+            Reading(count, {"status": status}) for status, count in census.by_status(watching.intents).items()
+        ],
+    )
+    telemetry.gauges(
+        "app_platform.intents.oldest_pending",
+        "How long the secret intent that waits longest has waited",
+        lambda: [Reading(census.oldest_pending(watching.intents, datetime.now(UTC)))],
+        unit="s",
     )
 
 

@@ -34,6 +34,7 @@ from app_platform.kube import (
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.watcher import core
 from app_platform.watcher.apps import Apps
+from app_platform.watcher.census import ConditionSeen, IntentSeen, conditions_seen, intent_seen
 from app_platform.watcher.outbox import Outbox
 from app_platform.watcher.ports import Asks, FluxSeen, History, Seen
 from app_platform.watcher.settings import Settings
@@ -56,6 +57,13 @@ _LOOK_SECONDS: Final = 3.0
 class _SecretState:
     deleting: bool
     asks: frozenset[Asks]
+    intent: IntentSeen
+
+
+@dataclass(frozen=True)
+class _RegistrationState:
+    deleting: bool
+    conditions: tuple[ConditionSeen, ...]
 
 
 @dataclass(frozen=True)
@@ -80,13 +88,32 @@ class Watching:
         self._history = history
         self._settings = settings
         self._secrets: dict[str, _SecretWatch] = {}
-        self._registrations = Informer(client, Scope(REGISTRATIONS, metadata_only=True), _deletion_asked)
+        self._registrations = Informer(client, Scope(REGISTRATIONS), _registration_state)
         self.outbox = Outbox(history.events)
 
     @property
     def synced(self) -> bool:
         """Whether everything that existed at the start has been seen."""
         return self._registrations.synced.is_set()
+
+    @property
+    def intents(self) -> list[IntentSeen]:
+        """Every intent of the apps that this replica looks after."""
+        return [
+            change.value.intent
+            for watch in self._secrets.values()
+            for change in watch.informer.items.values()
+            if Asks.INTENT in change.value.asks
+        ]
+
+    @property
+    def conditions(self) -> list[tuple[ConditionSeen, ...]]:
+        """The conditions of each app that this replica looks after."""
+        return [
+            change.value.conditions
+            for change in self._registrations.items.values()
+            if self._apps.is_ours(change.key.name)
+        ]
 
     async def watch_registrations(self) -> None:
         """Follow the registrations until cancelled."""
@@ -154,9 +181,9 @@ class Watching:
         for app, mark in marks.items():
             self.outbox.put(core.registration_event(ours[app], mark))
 
-    async def _on_registration(self, change: Change[bool]) -> None:
+    async def _on_registration(self, change: Change[_RegistrationState]) -> None:
         gone = change.type == "deleted"
-        seen = _seen(change, deleted=gone or change.value)
+        seen = _seen(change, deleted=gone or change.value.deleting)
         told = self._apps.is_ours(seen.name)
         self._apps.see(seen, gone=gone)
         if told or self._apps.is_ours(seen.name):
@@ -235,7 +262,12 @@ def _deletion_asked(obj: dict[str, Any]) -> bool:
 
 
 def _secret_state(obj: dict[str, Any]) -> _SecretState:
-    return _SecretState(_deletion_asked(obj), core.asks_of(obj["metadata"].get("labels") or {}))
+    asks = core.asks_of(obj["metadata"].get("labels") or {})
+    return _SecretState(_deletion_asked(obj), asks, intent_seen(obj))
+
+
+def _registration_state(obj: dict[str, Any]) -> _RegistrationState:
+    return _RegistrationState(_deletion_asked(obj), conditions_seen(obj))
 
 
 def _flux_status(obj: dict[str, Any]) -> dict[str, str]:

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from app_platform.contracts import names, oidc
-from app_platform.diagnosis.facts import AppFacts, annotations, labels, made, since
+from app_platform.diagnosis.facts import AppFacts
 from app_platform.diagnosis.findings import Reference, Said, ok, problem, warning
 from app_platform.kube import Object
+from app_platform.kube.objects import annotations_of, labels_of, made_at, written_at
 
 _SOON: Final = timedelta(seconds=120)
 """Longer than for secrets: the identity provider restarts."""
@@ -31,20 +32,20 @@ def exists(facts: AppFacts, name: str) -> Iterator[Said]:
         yield problem(
             f"there is no Secret {name!r} in {facts.home}", "Create the labelled Secret there.", about
         )
-    elif names.OIDC_CLIENT_LABEL not in labels(found):
+    elif names.OIDC_CLIENT_LABEL not in labels_of(found):
         yield problem(
             f"Secret {name!r} has no label {names.OIDC_CLIENT_LABEL}",
             "Create it with that label: its value is the client id.",
             about,
         )
-    elif labels(found).get(names.APP_LABEL) != facts.name:
+    elif labels_of(found).get(names.APP_LABEL) != facts.name:
         yield problem(
             f"its label {names.APP_LABEL} is not {facts.name!r}",
             "Create it with the app's name in that label.",
             about,
         )
     else:
-        yield ok(f"its client id is {labels(found)[names.OIDC_CLIENT_LABEL]!r}", about)
+        yield ok(f"its client id is {labels_of(found)[names.OIDC_CLIENT_LABEL]!r}", about)
 
 
 def status(facts: AppFacts, name: str) -> Iterator[Said]:
@@ -56,8 +57,8 @@ def status(facts: AppFacts, name: str) -> Iterator[Said]:
 
 def _status(facts: AppFacts, obj: Object) -> Said:
     about = Reference("Secret", obj["metadata"]["name"], facts.home)
-    client = labels(obj).get(names.OIDC_CLIENT_LABEL, "")
-    said = annotations(obj).get(names.OIDC_STATUS, "")
+    client = labels_of(obj).get(names.OIDC_CLIENT_LABEL, "")
+    said = annotations_of(obj).get(names.OIDC_STATUS, "")
     if said.startswith(oidc.FAILED):
         return problem(
             f"client {client!r}: {said}",
@@ -66,7 +67,7 @@ def _status(facts: AppFacts, obj: Object) -> Said:
         )
     if said == oidc.REGISTERED:
         return ok(f"client {client!r} is registered", about)
-    began = (since(obj, names.OIDC_STATUS) if said else None) or made(obj) or facts.now
+    began = (written_at(obj, names.OIDC_STATUS) if said else None) or made_at(obj) or facts.now
     make = warning if facts.now - began < _SOON else problem
     waited = int((facts.now - began).total_seconds())
     return make(

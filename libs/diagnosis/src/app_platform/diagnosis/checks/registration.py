@@ -6,10 +6,11 @@ from typing import Final
 from app_platform.contracts import Condition, ConditionType, Registration, names
 from app_platform.contracts.flux_text import without_values
 from app_platform.contracts.registration import KIND
-from app_platform.diagnosis.facts import AppFacts, PlatformFacts, annotations, known, labels
+from app_platform.diagnosis.facts import AppFacts, PlatformFacts, known
 from app_platform.diagnosis.findings import Reference, Said, ok, problem, warning
 from app_platform.diagnosis.ports import UnreadableError
 from app_platform.kube import Object
+from app_platform.kube.objects import annotations_of, labels_of
 
 _OWNERS: Final = {
     ConditionType.READY: "namespace-rbac",
@@ -117,10 +118,10 @@ def _owned(app: str, name: str, found: Object, about: Reference) -> Said:
             "It is made again when that has ended; see what holds it.",
             about,
         )
-    owner = labels(found).get(names.APP_LABEL)
+    owner = labels_of(found).get(names.APP_LABEL)
     if owner == app:
         return ok(f"namespace {name} is the app's", about)
-    if owner is None and annotations(found).get(names.ADOPT) == app:
+    if owner is None and annotations_of(found).get(names.ADOPT) == app:
         return warning(f"namespace {name} is about to be adopted", about=about)
     whose = f"belongs to app {owner!r}" if owner else "belongs to no app"
     return problem(

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from app_platform.contracts import Delivery, Stage, names, read_deliveries
-from app_platform.diagnosis.facts import AppFacts, annotations, labels, made, since
+from app_platform.diagnosis.facts import AppFacts
 from app_platform.diagnosis.findings import Reference, Said, ok, problem, warning
 from app_platform.kube import Object
+from app_platform.kube.objects import annotations_of, labels_of, made_at, written_at
 
 _SOON: Final = timedelta(seconds=60)
 _SHOWN: Final = 10
@@ -55,14 +56,14 @@ def exists(facts: AppFacts, name: str) -> Iterator[Said]:
     found = facts.secrets.get(name)
     if found is None:
         yield problem(f"there is no secret {name!r} in {facts.home}", "Create it under Secrets.", about)
-    elif labels(found).get(names.SECRET_INTENT_LABEL) != "true":
+    elif labels_of(found).get(names.SECRET_INTENT_LABEL) != "true":
         yield problem(
             f'Secret {name!r} is not labelled {names.SECRET_INTENT_LABEL}: "true", so nothing is done with it',
             "Create it under Secrets, or with that label.",
             about,
         )
     else:
-        keys = annotations(found).get(names.SECRET_KEYS)
+        keys = annotations_of(found).get(names.SECRET_KEYS)
         yield ok(f"it holds the keys {', '.join(keys.split(','))}" if keys else "it is there", about)
 
 
@@ -98,7 +99,7 @@ def _about(facts: AppFacts, obj: Object) -> Reference:
 
 
 def _targets(facts: AppFacts, obj: Object) -> Said:
-    listed = annotations(obj).get(names.TARGET_NAMESPACES, "")
+    listed = annotations_of(obj).get(names.TARGET_NAMESPACES, "")
     wanted = [name.strip() for name in listed.split(",") if name.strip()]
     foreign = [name for name in wanted if name not in facts.registration.spec.namespaces]
     if not wanted:
@@ -117,7 +118,7 @@ def _targets(facts: AppFacts, obj: Object) -> Said:
 
 
 def _status(facts: AppFacts, obj: Object) -> Said:
-    notes, about = annotations(obj), _about(facts, obj)
+    notes, about = annotations_of(obj), _about(facts, obj)
     if "deletionTimestamp" in obj["metadata"]:
         held = ", ".join(obj["metadata"].get("finalizers") or ()) or "nobody"
         return warning(
@@ -138,7 +139,7 @@ def _status(facts: AppFacts, obj: Object) -> Said:
 
 
 def _waiting(facts: AppFacts, obj: Object, what: str, annotation: str) -> Said:
-    began = (since(obj, annotation) if annotation else None) or made(obj)
+    began = (written_at(obj, annotation) if annotation else None) or made_at(obj)
     age = facts.now - began if began else _SOON
     told = f"{what} for {int(age.total_seconds())} s"
     make = warning if age < _SOON else problem
@@ -146,7 +147,7 @@ def _waiting(facts: AppFacts, obj: Object, what: str, annotation: str) -> Said:
 
 
 def _deliveries(facts: AppFacts, obj: Object) -> Iterator[Said]:
-    notes = annotations(obj)
+    notes = annotations_of(obj)
     if notes.get(names.SECRET_STATUS) != "Committed":
         return
     said: Mapping[str, Delivery] = read_deliveries(notes.get(names.SECRET_DELIVERY))
@@ -161,7 +162,7 @@ def _deliveries(facts: AppFacts, obj: Object) -> Iterator[Said]:
 
 
 def _waiting_for_flux(facts: AppFacts, obj: Object, text: str) -> Said:
-    began = since(obj, names.SECRET_DELIVERY) or facts.now
+    began = written_at(obj, names.SECRET_DELIVERY) or facts.now
     if facts.now - began < _SOON:
         return warning(text, "Flux fetches and applies it within a minute.", _about(facts, obj))
     return problem(

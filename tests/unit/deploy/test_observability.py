@@ -1,0 +1,52 @@
+"""Alerts and dashboard: each expression is PromQL, each alert tells what to do, and nothing is drawn over something else."""
+
+import re
+
+import pytest
+
+from support.documents import ROOT
+from support.observability import alerts, board, expressions, selectors
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+
+
+@pytest.mark.parametrize(("title", "expression"), list(expressions()))
+def test_every_expression_is_promql(title: str, expression: str) -> None:
+    assert list(selectors(expression)), title
+
+
+def test_names_are_found_wherever_they_stand() -> None:
+    found = list(
+        selectors('histogram_quantile(0.9, sum by (le) (rate(a_bucket{x="1"}[5m]))) > 1 or (absent(b))')
+    )
+    assert found == [("a_bucket", {"x"}), ("b", set())]
+    with pytest.raises(ValueError, match="unclosed left parenthesis"):
+        list(selectors("sum by ("))
+
+
+@pytest.mark.parametrize("rule", alerts(), ids=lambda rule: str(rule["alert"]))
+def test_every_alert_says_what_it_means_and_what_to_do(rule: dict[str, dict[str, str]]) -> None:
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["annotations"]["summary"]
+    assert rule["annotations"]["runbook"] == f"docs/operations.md#{str(rule['alert']).lower()}"
+    section = re.search(rf"^#### {rule['alert']}\n(.*?)(?=^#|\Z)", OPERATIONS, re.MULTILINE | re.DOTALL)
+    assert section, f"docs/operations.md has no section {rule['alert']}"
+    assert len(section[1].split()) > 15, "the section says what to do"
+
+
+def test_every_section_is_about_an_alert() -> None:
+    sections = set(re.findall(r"^#### (AppPlatform\w+)$", OPERATIONS, re.MULTILINE))
+    assert sections == {rule["alert"] for rule in alerts()}
+
+
+def test_panels_lie_beside_each_other() -> None:
+    panels = board()["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    cells = [
+        (x, y)
+        for panel in panels
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(set(cells)) == len(cells), "two panels overlap"
+    assert max(x for x, _ in cells) < 24

@@ -1,0 +1,29 @@
+"""What is counted of registrations and intents."""
+
+from datetime import timedelta
+
+from app_platform.contracts import names
+from app_platform.watcher import census
+from support.fakes.diagnosis import healthy_registration, intent
+from support.samples import NOW
+
+
+def test_an_intent_waits_since_its_status_was_written() -> None:
+    pending = intent(secret_status="Pending")
+    fields: dict[str, object] = {"f:metadata": {"f:annotations": {f"f:{names.SECRET_STATUS}": {}}}}
+    pending["metadata"]["managedFields"] = [
+        {"time": (NOW + timedelta(seconds=100)).isoformat(), "fieldsV1": fields}
+    ]
+    new = intent("new")
+    new["metadata"]["annotations"].clear()
+    seen = [census.intent_seen(each) for each in (pending, new, intent("done"))]
+    assert dict(census.by_status(seen)) == {"Pending": 1, "New": 1, "Committed": 1}
+    assert census.oldest_pending(seen, NOW + timedelta(seconds=130)) == 130.0
+    assert census.oldest_pending(seen[:1], NOW + timedelta(seconds=130)) == 30.0
+    assert census.oldest_pending(seen[2:], NOW + timedelta(days=1)) == 0.0
+
+
+def test_registrations_are_counted_by_condition() -> None:
+    seen = [census.conditions_seen(healthy_registration()) for _ in range(2)]
+    counted = census.by_condition([*seen, ()])
+    assert counted[census.ConditionSeen("Ready", "True", "Fine")] == 2
