@@ -119,7 +119,7 @@ async def test_nobody_there_is_said(history: History) -> None:
 
 async def test_large_data_is_fetched_by_the_service(settings: RuntimeSettings, nc: Client) -> None:
     small = replace_inline(settings)
-    publisher, history = Publisher(nc.jetstream(), "test", small), History(nc, small)
+    publisher, history = Publisher(nc.jetstream(), "test", small), History(nc, "test", small)
     await publisher.publish(changed("x" * 200 + "-large", resync="r" * 2000))
     found = [each async for each in history.events(Query())][-1]
     assert found.envelope.dataref is not None

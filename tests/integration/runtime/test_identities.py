@@ -7,24 +7,39 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import nats.errors
 import nats.js.errors
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from app_platform.contracts import (
     EVENT_CLASSES,
     EncryptedFile,
     SecretEncrypted,
+    SecretIntentChanged,
     UnreadableEventError,
     subjects,
 )
-from app_platform.runtime import PublishError, RuntimeSettings, accounts, event_data
+from app_platform.contracts.dry_run import DryRun
+from app_platform.runtime import (
+    Batch,
+    Done,
+    Outcome,
+    PublishError,
+    RuntimeSettings,
+    accounts,
+    dry_run,
+    event_data,
+)
 from app_platform.runtime.bootstrap import Bootstrap, ensure
 from app_platform.runtime.connection import API, connected, jetstream
+from app_platform.runtime.consume import Work
+from app_platform.runtime.consumers import UnreachableError
+from app_platform.runtime.dry_run import Rehearsing
 from app_platform.runtime.history import History, Query
 from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES, OPERATOR, READER, identity_named
 from app_platform.runtime.publish import Publisher
@@ -32,6 +47,7 @@ from app_platform.runtime.store import Store, bucket_named
 from app_platform.runtime.streams import SESSIONS
 from support.consuming import changed
 from support.nats import NatsServer, until
+from support.samples import ENVELOPE
 
 NAMES = [each.name for each in IDENTITIES]
 SERVICES = [each.name for each in IDENTITIES if each.hears]
@@ -333,3 +349,65 @@ async def test_bootstrap_makes_again_what_was_lost(guarded: NatsServer, keys: Pa
     keeping.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await keeping
+
+
+ANSWERING = [each.name for each in IDENTITIES if each.answers]
+
+
+@asynccontextmanager
+async def rehearsing(client: Client, name: str) -> AsyncIterator[None]:
+    """A service that answers dry runs about changed intents."""
+
+    async def nothing_to_do(_ports: None, _batch: Batch) -> Outcome:
+        return Done()
+
+    async def show(_ports: None, _batch: Batch, _reason: str) -> None: ...
+
+    work: Work[None] = Work(name, None, {SecretIntentChanged: nothing_to_do}, show)
+    task = asyncio.create_task(Rehearsing(client, work, lambda ports, _steps: ports).run())
+    await quiet(client)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.parametrize("name", ANSWERING)
+async def test_the_operator_gets_a_dry_run_of_each_service(connect: Connect, name: str) -> None:
+    operator = await connect(OPERATOR)
+    async with rehearsing(await connect(name), name):
+        answer = await dry_run.ask(operator, name, changed("one"), ENVELOPE)
+    assert answer == DryRun("Done")
+
+
+async def test_where_no_replica_is_the_operator_is_told_so(connect: Connect) -> None:
+    with pytest.raises(UnreachableError, match="git-committer"):
+        await dry_run.ask(await connect(OPERATOR), "git-committer", changed("one"), ENVELOPE, seconds=2.0)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != OPERATOR])
+async def test_nobody_but_the_operator_can_ask_for_a_dry_run(connect: Connect, name: str) -> None:
+    answering = next(each for each in ANSWERING if each != name)
+    client = await connect(name)
+    async with rehearsing(await connect(answering), answering):
+        with pytest.raises(UnreachableError):
+            await dry_run.ask(client, answering, changed("one"), ENVELOPE, seconds=0.5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_nobody_hears_the_questions_for_another(connect: Connect, name: str) -> None:
+    asked = next(each for each in ANSWERING if each != name)
+    client, operator = await connect(name), await connect(OPERATOR)
+    heard: list[bytes] = []
+
+    async def listen(message: Msg) -> None:
+        heard.append(message.data)
+
+    await client.subscribe(subjects.dry_run_subject(asked), cb=listen)
+    await quiet(client)
+    async with rehearsing(await connect(asked), asked):
+        await dry_run.ask(operator, asked, changed("one"), ENVELOPE)
+    await quiet(client)
+    assert heard == []

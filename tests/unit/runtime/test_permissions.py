@@ -10,7 +10,14 @@ import pytest
 from app_platform.contracts import EVENT_CLASSES, FluxObjectChanged, ManagedObjectChanged
 from app_platform.local import SERVICES
 from app_platform.runtime import accounts
-from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES, identity_named, requests
+from app_platform.runtime.permissions import (
+    BOOTSTRAP,
+    IDENTITIES,
+    OPERATOR,
+    identity_named,
+    questions,
+    requests,
+)
 
 WITH_HANDLERS = [
     service.name for service in SERVICES if importlib.util.find_spec(f"{service.module}.handlers") is not None
@@ -73,9 +80,22 @@ def test_each_identity_is_alone_in_its_account() -> None:
     for name, account in rendered.items():
         if name == accounts.PLATFORM:
             continue
-        imported = {entry["service"]["subject"] for entry in account["imports"]}
+        imported = {(each["service"]["account"], each["service"]["subject"]) for each in account["imports"]}
         exported = {
-            entry["service"] for entry in rendered[accounts.PLATFORM]["exports"] if name in entry["accounts"]
+            (owner, entry["service"])
+            for owner, other in rendered.items()
+            for entry in other.get("exports", ())
+            if name in entry["accounts"]
         }
         assert imported == exported
-        assert account["users"][0]["permissions"]["subscribe"] == {"allow": [f"_INBOX_{name}.>"]}
+        answered = {entry["service"] for entry in account.get("exports", ())}
+        heard = account["users"][0]["permissions"]["subscribe"]["allow"]
+        assert set(heard) == {f"_INBOX_{name}.>", *answered}
+
+
+def test_dry_runs_are_asked_by_the_operator_and_answered_by_services() -> None:
+    for identity in IDENTITIES:
+        asked = {question.answered_by for question in questions(identity)}
+        answering = {each.name for each in IDENTITIES if each.answers}
+        assert asked == (answering if identity.name == OPERATOR else set())
+    assert answering == {"namespace-rbac", "secrets-encryptor", "git-committer"}

@@ -19,8 +19,16 @@ from typing import Any, Final
 
 import nkeys
 
+from app_platform.contracts import subjects
 from app_platform.runtime.connection import API, inbox_prefix
-from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES, Identity, Request, requests
+from app_platform.runtime.permissions import (
+    BOOTSTRAP,
+    IDENTITIES,
+    Identity,
+    Request,
+    questions,
+    requests,
+)
 
 PLATFORM: Final = "PLATFORM"
 CONFIGURATION: Final = "accounts.conf"
@@ -75,15 +83,28 @@ def _exports() -> list[dict[str, Any]]:
 
 def _account(identity: Identity, public_key: str) -> dict[str, Any]:
     allowed = [each.subject for each in requests(identity)]
-    permissions = {
-        "publish": {"allow": [_seen(subject) for subject in allowed]},
+    asked = questions(identity)
+    permissions: dict[str, Any] = {
+        "publish": {"allow": [*(_seen(subject) for subject in allowed), *(each.subject for each in asked)]},
         "subscribe": {"allow": [f"{inbox_prefix(identity.name)}.>"]},
     }
     imports = [
         {"service": {"account": PLATFORM, "subject": subject}, "to": _seen(subject)} for subject in allowed
-    ]
+    ] + [{"service": {"account": each.answered_by, "subject": each.subject}} for each in asked]
+    account: dict[str, Any] = {
+        "users": [{"nkey": public_key, "permissions": permissions}],
+        "imports": imports,
+    }
+    if identity.answers:
+        answered = subjects.dry_run_subject(identity.name)
+        permissions["subscribe"]["allow"].append(answered)
+        # Where to, the question says; once, and only while it is fresh.
+        permissions["allow_responses"] = {"max": 1, "expires": "2m"}
+        account["exports"] = [
+            {"service": answered, "accounts": [each.name for each in IDENTITIES if each.steers]}
+        ]
     # The permissions add nothing to what the account holds back; with them a refusal is said, not met with silence.
-    return {"users": [{"nkey": public_key, "permissions": permissions}], "imports": imports}
+    return account
 
 
 def _seen(subject: str) -> str:

@@ -109,16 +109,17 @@ def _words(outcome: Outcome) -> str:
     return kind if isinstance(outcome, Done) else f"{kind}: {outcome.reason}"
 
 
-async def ask(nc: Client, service: str, event: Event, envelope: Envelope) -> DryRun:
+async def ask(
+    nc: Client, service: str, event: Event, envelope: Envelope, seconds: float = _SECONDS
+) -> DryRun:
     """What a service would do about an event.
 
     Raises:
-        UnreachableError: No replica of it answers.
+        UnreachableError: No replica of it answers in time.
     """
+    subject = subjects.dry_run_subject(service)
     try:
-        answer = await nc.request(
-            subjects.dry_run_subject(service), encode(event, envelope), timeout=_SECONDS
-        )
+        answer = await nc.request(subject, encode(event, envelope), timeout=seconds)
     except nats.errors.NoRespondersError:
         raise UnreachableError(f"no replica of {service} answers, or it knows no dry runs") from None
     except (nats.errors.Error, TimeoutError) as error:

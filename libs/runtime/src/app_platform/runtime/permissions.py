@@ -54,7 +54,8 @@ class Identity:
         hears: Events that its durable consumer, which has its name, delivers.
         buckets: Key-value buckets that it reads and writes.
         reads: Whether it may read the whole history, dead letters and the state of consumers.
-        steers: Whether it may replay events and take dead letters away.
+        steers: Whether it may replay events, take dead letters away, and ask for dry runs.
+        answers: Whether it answers dry runs.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Identity:
     buckets: tuple[str, ...] = ()
     reads: bool = False
     steers: bool = False
+    answers: bool = False
 
 
 IDENTITIES: Final = (
@@ -91,6 +93,7 @@ IDENTITIES: Final = (
             OidcClientRejected,
             OidcClientRemoved,
         ),
+        answers=True,
     ),
     Identity(
         "secrets-encryptor",
@@ -106,6 +109,7 @@ IDENTITIES: Final = (
             CommitFailed,
             FluxObjectChanged,
         ),
+        answers=True,
     ),
     Identity(
         "git-committer",
@@ -119,6 +123,7 @@ IDENTITIES: Final = (
             SourceChanged,
         ),
         buckets=(BUDGETS,),
+        answers=True,
     ),
     Identity(
         "oidc-registrar",
@@ -142,6 +147,28 @@ class Request:
 
     subject: str
     many: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that one identity asks of another itself, past the streams.
+
+    Attributes:
+        subject: On which it is asked and answered.
+        answered_by: Name of the identity.
+    """
+
+    subject: str
+    answered_by: str
+
+
+def questions(identity: Identity) -> tuple[Question, ...]:
+    """What an identity may ask of others: the operator, for dry runs."""
+    if not identity.steers:
+        return ()
+    return tuple(
+        Question(subjects.dry_run_subject(each.name), each.name) for each in IDENTITIES if each.answers
+    )
 
 
 def identity_named(name: str) -> Identity | None:

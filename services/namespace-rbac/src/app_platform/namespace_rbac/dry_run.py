@@ -1,6 +1,8 @@
 """The ports of a dry run: they read as usual, and note what they would write."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from app_platform.contracts.dry_run import Steps
 from app_platform.kube.registrations import DryRegistrations
@@ -8,13 +10,16 @@ from app_platform.namespace_rbac.adapters import SERVICE
 from app_platform.namespace_rbac.ports import Cluster, Manifest, Observed, Ports
 from app_platform.runtime.dry_run import DrySink
 
+P = TypeVar("P", bound=Ports)
 
-def dry(ports: Ports, steps: Steps) -> Ports:
+
+def dry(ports: P, steps: Steps) -> P:
     """Ports that change nothing."""
-    return Ports(
-        DryRegistrations(ports.registrations, steps, SERVICE),
-        DryCluster(ports.cluster, steps),
-        DrySink(steps),
+    return replace(
+        ports,
+        registrations=DryRegistrations(ports.registrations, steps, SERVICE),
+        cluster=DryCluster(ports.cluster, steps),
+        events=DrySink(steps),
     )
 
 

@@ -58,7 +58,11 @@ def replay(
         return [(each, await history.rehearse(service, each)) for each in await chosen(history)]
 
     if dry_run:
-        _show([pair for pair in connect.run(rehearsed, OPERATOR) if pair[1].outcome != NOT_MINE], service, output)
+        _show(
+            [pair for pair in connect.run(rehearsed, OPERATOR) if pair[1].outcome != NOT_MINE],
+            service,
+            output,
+        )
     else:
         typer.echo(f"{connect.run(again, OPERATOR)} events replayed to {service}")
 
