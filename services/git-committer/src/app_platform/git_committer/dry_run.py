@@ -106,6 +106,10 @@ class DryCluster:
         """See the port."""
         return await self._real.flux(app)
 
+    async def belonging(self, app: str, namespaces: Sequence[str]) -> frozenset[str]:
+        """See the port."""
+        return await self._real.belonging(app, namespaces)
+
     async def delete_flux(self, app: str) -> None:
         """Note it."""
         home = names.platform_namespace(app)
