@@ -1,9 +1,10 @@
 """Traces and metrics by OpenTelemetry: context in message headers, metrics on ``/metrics`` in Prometheus format.
 
 Guarantees: attributes are event types, services and outcomes only: never a name that a user chose, never a value.
-Leaves out: exporting spans; whoever configures an exporter on the tracer provider gets them.
+Leaves out: where spans go, which is in ``exporting``.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,6 +16,8 @@ from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observati
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+
+from app_platform.runtime.exporting import span_processors
 
 _SCOPE: Final = "app_platform.runtime"
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
@@ -39,7 +42,10 @@ class Instruments:
 def setup(service: str, replica: str) -> None:
     """Install the providers of this process; called once, by the composition root."""
     resource = Resource.create({"service.name": service, "service.instance.id": replica})
-    trace.set_tracer_provider(TracerProvider(resource=resource))
+    provider = TracerProvider(resource=resource)
+    for processor in span_processors(os.environ):
+        provider.add_span_processor(processor)
+    trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
 
 
