@@ -32,7 +32,12 @@ variable, in lower case (`app_platform_forge_token`). The variable wins.
 ## All services
 
 """
-_EVERYWHERE: Final = "`KUBECONFIG` names the API server and who asks; without it, a service uses the ServiceAccount of its pod."
+_EVERYWHERE: Final = """\
+`KUBECONFIG` names the API server and who asks; without it, a service uses the ServiceAccount of its pod.
+
+Spans are sent where `OTEL_EXPORTER_OTLP_ENDPOINT` says, by OTLP over HTTP, and nowhere without it. OpenTelemetry's other variables hold as well
+(`OTEL_TRACES_SAMPLER`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_EXPORTER_OTLP_HEADERS`, …); `OTEL_TRACES_EXPORTER=none` turns it off.
+"""
 
 
 def settings_page(root: Path) -> str:
