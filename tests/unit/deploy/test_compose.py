@@ -27,6 +27,8 @@ ROOT = workspace_root()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 PARTS: dict[str, Any] = COMPOSE["services"]
 OURS = [service.name for service in SERVICES]
+OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
+OBSERVERS = {name for name, part in PARTS.items() if part.get("profiles") == ["observability"]}
 ONE_SHOT = {"setup", "cluster"}
 ONLY_FOR_ROOT = {"setup", "k3s", "cluster", "nats", "proxy"}
 """`setup` gives files away, k3s runs containers, the others are not our images."""
@@ -51,14 +53,18 @@ def _long(text: str) -> dict[str, Any]:
 
 def known(part: str) -> set[str]:
     """The variables that a service's program reads."""
+    if part == "grafana":
+        return {
+            name for name in PARTS[part]["environment"] if name.startswith("GF_")
+        }  # a section and a key, each
     if part == "git":
         return {*variables(GitSettings), SECRETS_DIR}
     if part == "cli":
         return {*re.findall(r'"(NATS_[A-Z_]+)"', inspect.getsource(connect)), "KUBECONFIG"}
     if part == "nats-bootstrap":
-        return {*variables(RuntimeSettings)}
+        return {*variables(RuntimeSettings), OTLP}
     own = {name for each in settings_classes(part) for name in variables(each)}
-    return own | variables(RuntimeSettings).keys() | {SECRETS_DIR, "KUBECONFIG"}
+    return own | variables(RuntimeSettings).keys() | {SECRETS_DIR, OTLP, "KUBECONFIG"}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -93,7 +99,9 @@ def test_a_service_sees_no_secrets_but_its_own(part: str, furnished: Path) -> No
         assert (furnished / mount["volume"]["subpath"]).is_dir()
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if "environment" in PARTS[part]])
+@pytest.mark.parametrize(
+    "part", [part for part in PARTS if "environment" in PARTS[part] and part not in OBSERVERS]
+)
 def test_files_that_variables_name_are_made(part: str, furnished: Path) -> None:
     (subpath,) = [m["volume"]["subpath"] for m in mounts(part) if m["source"] == "secrets"]
     for name, value in PARTS[part]["environment"].items():
@@ -129,7 +137,7 @@ def test_every_service_is_there_with_its_own_image() -> None:
         assert PARTS[name]["image"].startswith(f"ghcr.io/labrats-work/app-platform-{name}:")
 
 
-@pytest.mark.parametrize("part", sorted(PARTS.keys() - ONLY_FOR_ROOT))
+@pytest.mark.parametrize("part", sorted(PARTS.keys() - ONLY_FOR_ROOT - OBSERVERS))
 def test_what_runs_our_code_has_no_rights(part: str) -> None:
     if part == "cli":
         return  # run by hand, with a person's rights
@@ -142,6 +150,25 @@ def test_only_this_machine_can_reach_it() -> None:
     published = [port for part in PARTS.values() for port in part.get("ports", [])]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_prometheus_asks_every_service_on_its_health_port() -> None:
+    (job,) = yaml.safe_load((ROOT / "deploy/compose/observability/prometheus.yml").read_text())[
+        "scrape_configs"
+    ]
+    (found,) = job["dns_sd_configs"]
+    assert set(found["names"]) == {"nats-bootstrap", *OURS}
+    assert found["port"] == RuntimeSettings.model_fields["health_port"].default
+
+
+def test_spans_come_where_the_collector_listens() -> None:
+    collector = yaml.safe_load((ROOT / "deploy/compose/observability/collector.yml").read_text())
+    listens = collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    assert "http://collector:4318" in (ROOT / "deploy/compose/README.md").read_text()
+    assert listens.endswith(":4318")
+    for pipeline in collector["service"]["pipelines"].values():
+        for kind, names in pipeline.items():
+            assert set(names) <= collector[kind].keys()
 
 
 def test_no_secret_is_written_down() -> None:
