@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from app_platform.oidc_registrar.ports import FINALIZER, ConflictError, Stored
 from app_platform.oidc_registrar.rollout import Loop
 from app_platform.runtime import PublishError, Retry
 from support.fakes.oidc import DASHBOARD_URL, IMPATIENT, World, client_secret
-from support.samples import CANARY
+from support.samples import CANARY, registration_object
 
 APP, WEB = "my-app", "web"
 
@@ -234,6 +235,20 @@ async def test_what_another_app_has_is_refused_and_stays_his(world: World) -> No
     await world.settle("other")
     assert world.clients.status("other", "thief") == "Registered"
     assert world.clients.status("other", "squatter") == "Registered"
+
+
+async def test_a_client_id_that_names_another_app_is_refused_but_not_taken_from_who_has_it(
+    world: World,
+) -> None:
+    world.clients.put(APP, client_secret("shop", "other"))
+    world.clients.put(APP, client_secret("later", "later"))
+    await world.settle()
+    assert "client id 'other' is the name of another app" in world.clients.status(APP, "shop")
+    assert world.clients.status(APP, "later") == "Registered"
+    world.registrations.objects["later"] = registration_object("later", ["later-dev"])
+    world.clients.change(APP, "later", callbackPath="/new")
+    await world.settle()
+    assert world.clients.status(APP, "later") == "Registered"
 
 
 async def test_two_clients_of_one_app_may_share_a_hostname_but_not_an_id(world: World) -> None:
@@ -492,6 +507,21 @@ async def test_no_secret_value_gets_anywhere_but_into_its_secret(
     for value in values:
         assert value
         assert not [text for text in seen if value in text]
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"junk", b"\x1f\x8b junk", gzip.compress(b"junk"), gzip.compress(b"x" * 99)[:-9]]
+)
+async def test_a_broken_registry_is_made_again(world: World, junk: bytes) -> None:
+    stored, secret = world.ledger.stored, world.clients.value(APP, WEB)
+    assert stored is not None
+    broken = {
+        name: content if name == names.OIDC_CLIENTS_ENTRY else junk for name, content in stored.files.items()
+    }
+    world.ledger.stored = replace(stored, files=broken)
+    await world.quiet()
+    await world.settle()
+    assert (world.clients.status(APP, WEB), world.clients.value(APP, WEB)) == ("Registered", secret)
 
 
 def test_a_registry_is_read_back_as_it_was_written(world: World) -> None:

@@ -84,6 +84,11 @@ def test_equal_values_are_written_out() -> None:
         b"identity_providers: {oidc: {clients: [{client_id: a}, {client_id: a}]}}",
         b"!!python/object/apply:os.getcwd []",
         b"\xff\xfe\xff",
+        b"identity_providers: {oidc: {clients: [{client_id: a, since: 2020-01-01}]}}",
+        b"identity_providers: {oidc: {clients: [{client_id: a, since: 2020-13-45}]}}",
+        b"identity_providers: {oidc: {clients: [{client_id: a, key: !!binary AA==}]}}",
+        b"identity_providers: {oidc: {clients: [&a {client_id: a, self: *a}]}}",
+        b"[" * 3000,
     ],
 )
 def test_a_list_that_cannot_be_read_says_so_without_repeating_it(file: bytes) -> None:

@@ -210,8 +210,9 @@ async def test_authelia_is_rolled_again_when_our_mark_was_taken_off() -> None:
     assert world.authelia.rolls[rolls:] == [sha256(world.ledger.state.file)]
 
 
-async def test_a_list_that_failed_is_not_tried_again_at_once() -> None:
-    world = await with_clients("a", "b")
+async def test_what_failed_for_nobodys_fault_rests_ever_longer() -> None:
+    world = await with_clients("a")
+    await world.settle()
     now = 0.0
     world.loop = Loop(
         world.ports,
@@ -219,13 +220,23 @@ async def test_a_list_that_failed_is_not_tried_again_at_once() -> None:
         Pace(idle=0, rolling=0, gather=0, healthy=0, after_failure=10),
         lambda: now,
     )
-    world.authelia.likes = without("b")
+    world.clients.put(APP, client_secret("b", "b"))
     await world.handle()
+    for rest in (10.0, 20.0):
+        world.authelia.is_well = False
+        await world.quiet()
+        world.authelia.recover()
+        await world.quiet()
+        rolls = len(world.authelia.rolls)
+        now += rest - 1
+        await world.quiet()
+        assert len(world.authelia.rolls) == rolls, "it rests"
+        world.authelia.is_well = False
+        now += 1
+    world.authelia.recover()
     await world.quiet()
-    assert len(world.authelia.rolls) == 3, "the first list, the one that failed, and back"
-    now = 20.0
-    await world.quiet()
-    assert world.clients.status(APP, "a") == "Registered"
+    assert world.clients.status(APP, "b") == "Registered"
+    assert world.ledger.state.registry.failures == 0
 
 
 # What others put into the list

@@ -37,18 +37,31 @@ class Claims:
     leaving: Sequence[ClientSecret] = ()
 
 
-def sort(
-    app: str, secrets: Sequence[ClientSecret], registry: Registry, rules: Rules, *, is_registered: bool
-) -> Claims:
+@dataclass(frozen=True)
+class Others:
+    """What an app's Secrets are held against.
+
+    Attributes:
+        registry: What others have.
+        apps: Which of the client ids that are asked for are names of other apps.
+        rules: Of this platform.
+    """
+
+    registry: Registry
+    apps: frozenset[str]
+    rules: Rules
+
+
+def sort(app: str, secrets: Sequence[ClientSecret], others: Others, *, is_registered: bool) -> Claims:
     """Sort an app's Secrets.
 
     Args:
         app: Its name.
         secrets: All of them.
-        registry: What others have.
-        rules: Of this platform.
+        others: What they are held against.
         is_registered: Whether the app's registration is there to stay.
     """
+    registry = others.registry
     granted: list[Claim] = []
     refused: list[tuple[ClientSecret, str]] = []
     asking = [secret for secret in secrets if not secret.deleting]
@@ -57,9 +70,9 @@ def sort(
             refused.append((secret, f"app {app!r} is not registered any more: register it again"))
             continue
         try:
-            claim = Claim(secret, requests.read(app, secret, rules))
-            _check_free(app, claim, granted, registry)
-            _check_room(app, claim, granted, registry, rules)
+            claim = Claim(secret, requests.read(app, secret, others.rules))
+            _check_free(app, claim, granted, others)
+            _check_room(app, claim, granted, others)
         except Refused as reason:
             refused.append((secret, str(reason)))
         else:
@@ -76,13 +89,18 @@ def _has_one(secret: ClientSecret, registry: Registry) -> bool:
     return any(record.uid == secret.uid for record in registry.records.values())
 
 
-def _check_free(app: str, claim: Claim, granted: Sequence[Claim], registry: Registry) -> None:
-    client_id = claim.request.client_id
+def _check_free(app: str, claim: Claim, granted: Sequence[Claim], others: Others) -> None:
+    client_id, registry = claim.request.client_id, others.registry
     twin = next((each.secret.name for each in granted if each.request.client_id == client_id), None)
     if twin is not None:
         raise Refused(f"client id {client_id!r} is asked for by Secret {twin!r} already: choose another")
     if client_id == names.DASHBOARD_CLIENT or client_id in registry.foreign:
         raise Refused(f"client id {client_id!r} is that of a client of the platform itself: choose another")
+    if client_id in others.apps and not _has_one(claim.secret, registry):
+        # Users are shown the client id when they are asked to agree: it must not seem to be another app.
+        raise Refused(
+            f"client id {client_id!r} is the name of another app: choose another, such as '{app}-web'"
+        )
     for taken_id, record in registry.records.items():
         if record.app == app or _is_earlier(claim, record, registry):
             continue
@@ -99,12 +117,11 @@ def _is_earlier(claim: Claim, record: Record, registry: Registry) -> bool:
     return not registry.complete and (claim.secret.created, claim.secret.uid) < (record.created, record.uid)
 
 
-def _check_room(app: str, claim: Claim, granted: Sequence[Claim], registry: Registry, rules: Rules) -> None:
-    others = sum(record.app not in ("", app) for record in registry.records.values()) + len(registry.foreign)
-    if others + len(granted) >= rules.max_clients and not _has_one(claim.secret, registry):
-        raise Refused(
-            f"this platform holds {rules.max_clients} clients, and that is all it may: ask a platform admin"
-        )
+def _check_room(app: str, claim: Claim, granted: Sequence[Claim], others: Others) -> None:
+    registry, most = others.registry, others.rules.max_clients
+    taken = sum(record.app not in ("", app) for record in registry.records.values()) + len(registry.foreign)
+    if taken + len(granted) >= most and not _has_one(claim.secret, registry):
+        raise Refused(f"this platform holds {most} clients, and that is all it may: ask a platform admin")
 
 
 def displaced(app: str, mine: Mapping[str, Record], registry: Registry) -> dict[str, Record]:

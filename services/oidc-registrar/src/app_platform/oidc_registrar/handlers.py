@@ -18,10 +18,11 @@ from app_platform.contracts import (
     OidcClientDeleted,
     Registration,
     RegistrationDeleted,
+    names,
     oidc,
 )
 from app_platform.oidc_registrar import claims, core, credentials, registry, telling
-from app_platform.oidc_registrar.claims import Claim, Claims
+from app_platform.oidc_registrar.claims import Claim, Claims, Others
 from app_platform.oidc_registrar.ports import ClientSecret, ConflictError, Mark, Ports
 from app_platform.oidc_registrar.registry import Registry, State
 from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry
@@ -61,7 +62,8 @@ async def _step(ports: Ports, app: str) -> bool:
         await ports.ledger.store(registry.write(state), state.version)
         return False
     is_registered = registration is not None and not registration.deleting
-    sorted_ = claims.sort(app, secrets, state.registry, ports.rules, is_registered=is_registered)
+    others = Others(state.registry, await _named_by(ports, app, secrets), ports.rules)
+    sorted_ = claims.sort(app, secrets, others, is_registered=is_registered)
     marks = [core.preparation(claim, state.registry.key) for claim in sorted_.granted]
     if any(marks):
         await _hold(ports, registration)
@@ -77,6 +79,14 @@ async def _step(ports: Ports, app: str) -> bool:
     if registration is not None and registration.deleting and core.is_free_of(app, state.registry):
         await ports.registrations.release(registration)
     return True
+
+
+async def _named_by(ports: Ports, app: str, secrets: Sequence[ClientSecret]) -> frozenset[str]:
+    """Which of the client ids that are asked for are names of other apps."""
+    asked = {secret.labels.get(names.OIDC_CLIENT_LABEL, "") for secret in secrets} - {app}
+    return frozenset(
+        [name for name in sorted(asked) if names.is_app_name(name) and await ports.registrations.get(name)]
+    )
 
 
 async def _hold(ports: Ports, registration: Registration | None) -> None:

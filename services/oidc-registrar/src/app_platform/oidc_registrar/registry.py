@@ -10,6 +10,7 @@ Leaves out: every decision (``core``, ``trials``).
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -95,7 +96,7 @@ class Registry(_Kept):
         going: Clients that it no longer has, each with the uid of its former Secret.
         attempt: Number of the latest roll.
         limit: How many changes to try at once; 0 for any number.
-        failures: Trials that failed since one went well.
+        failures: Lists in a row that Authelia did not run with and for which no client was to blame.
         unsettled: Apps that are to be told how their clients stand.
         note: What all that is pending waits for, if that is not Authelia's rollout.
     """
@@ -154,7 +155,7 @@ class State(BaseModel):
 
 def digest_of(entry: Entry) -> str:
     """What tells entries apart, in hex."""
-    return hashlib.sha256(json.dumps(entry, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
 def read(stored: Stored) -> State:
@@ -222,5 +223,5 @@ def _zipped(content: bytes) -> bytes:
 def _unzipped(content: bytes) -> bytes:
     try:
         return gzip.decompress(content)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return b""

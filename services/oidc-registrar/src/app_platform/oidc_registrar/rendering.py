@@ -9,6 +9,7 @@ Leaves out: checking what others wrote (``checking``).
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -107,10 +108,10 @@ def parse(content: bytes) -> ClientList:
     """
     try:
         document = yaml.load(content, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise UnreadableListError(f"it is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
-    oidc = _map(_map(document, "identity_providers"), "oidc")
+    oidc = _map(_map(_plain(document), "identity_providers"), "oidc")
     clients, policies = oidc.get("clients") or [], _map(oidc, "claims_policies")
     if not isinstance(clients, list) or not all(isinstance(_id_of(each), str) for each in clients):
         raise UnreadableListError("identity_providers.oidc.clients is not a list of clients with a client_id")
@@ -118,6 +119,14 @@ def parse(content: bytes) -> ClientList:
     if len(by_id) != len(clients):
         raise UnreadableListError("identity_providers.oidc.clients names a client_id twice")
     return ClientList(by_id, {name: each for name, each in policies.items() if name != CLAIMS_POLICY})
+
+
+def _plain(document: Any) -> Any:  # noqa: ANN401 - any YAML
+    """The document as JSON has it, so that it can be kept: YAML knows dates, bytes, sets and loops besides."""
+    try:
+        return json.loads(json.dumps(document))
+    except (TypeError, ValueError, RecursionError):
+        raise UnreadableListError("it holds what is no text, number, list or map: put it in quotes") from None
 
 
 def _map(parent: Any, key: str) -> dict[str, Any]:  # noqa: ANN401 - any YAML

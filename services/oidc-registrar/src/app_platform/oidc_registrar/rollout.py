@@ -38,7 +38,7 @@ class Pace:
         rolling: Between two looks at a rollout.
         gather: Between the first change and the list with it, so that those that come together go together.
         healthy: In which Authelia must say that it is well after its rollout.
-        after_failure: Before the first list that is tried after one that failed; doubles with each further one.
+        after_failure: Before the same is tried again when no client was to blame; doubles with each further time.
         longest: At most.
     """
 
@@ -46,7 +46,7 @@ class Pace:
     rolling: float = 1.0
     gather: float = 1.0
     healthy: float = 60.0
-    after_failure: float = 1.0
+    after_failure: float = 5.0
     longest: float = 300.0
 
 
@@ -68,6 +68,7 @@ class Loop:
     clock: Callable[[], float] = time.monotonic
     held: int = field(default=0, init=False)
     _unwell_since: tuple[int, float] = field(default=(-1, 0.0), init=False)
+    _failures: int = field(default=0, init=False)
     _not_before: float = field(default=0.0, init=False)
 
     async def run(self) -> None:
@@ -153,7 +154,7 @@ class Loop:
         checked = trials.checked(state)
         if checked is not state:
             return await self._store_named(state, checked)
-        if self.clock() < self._not_before:
+        if self._is_too_soon(state.registry.failures):
             return self.pace.rolling
         following = trials.next_trial(state) or trials.without_leaving(state)
         if following is not None:
@@ -164,6 +165,15 @@ class Loop:
             )
             return await self._store(following)
         return await self._keep_rolled(state)
+
+    def _is_too_soon(self, failures: int) -> bool:
+        """Whether what failed for no client's fault is to rest a little longer; counted from when this replica heard of it."""
+        if failures != self._failures:
+            pause = (
+                min(self.pace.longest, self.pace.after_failure * 2.0 ** (failures - 1)) if failures else 0.0
+            )
+            self._failures, self._not_before = failures, self.clock() + pause
+        return self.clock() < self._not_before
 
     async def _keep_rolled(self, state: State) -> float:
         """Nothing is new; but somebody may have taken our mark off the Deployment, so it is not known what runs."""
@@ -210,13 +220,10 @@ class Loop:
         after = trials.fails(state)
         if after is state:
             return self.pace.idle
-        failures = after.registry.failures
         _LOG.warning(
             "list %d: Authelia does not run with it: %s", state.registry.attempt, after.registry.phase
         )
-        await self._store(after)
-        self._not_before = self.clock() + min(self.pace.longest, self.pace.after_failure * 2.0**failures)
-        return _AT_ONCE
+        return await self._store(after)
 
     async def _note(self, state: State, note: str) -> float:
         noted = trials.noted(state, note)

@@ -185,7 +185,9 @@ def _restored(state: State) -> State:
 def _as_before(state: State) -> State:
     """Nothing of ours was new, so it is what somebody edited by hand: that is taken back."""
     listed = lenient(state.good)
-    return _with(state, foreign=foreign(listed, state.registry.records), policies=dict(listed.policies))
+    others = foreign(listed, state.registry.records)
+    failures = state.registry.failures + 1
+    return _with(state, foreign=others, policies=dict(listed.policies), failures=failures)
 
 
 def _recovered(state: State) -> State:
@@ -198,7 +200,8 @@ def fails(state: State) -> State:
     """Authelia was seen not to run with the published list."""
     registry = state.registry
     if registry.phase == "restoring":
-        return _with(state, phase="waiting", note=UNHEALTHY, unsettled=_everybody_waiting(state))
+        unsettled, failures = _everybody_waiting(state), registry.failures + 1
+        return _with(state, phase="waiting", note=UNHEALTHY, unsettled=unsettled, failures=failures)
     if registry.phase == "waiting":
         return state
     file = state.good if lenient(state.good).clients else _least(state)
@@ -207,7 +210,6 @@ def fails(state: State) -> State:
         file=file,
         phase="restoring",
         attempt=registry.attempt + 1,
-        failures=registry.failures + 1,
         published=sha256(file),
     )
 
