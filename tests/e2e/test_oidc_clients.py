@@ -138,7 +138,9 @@ def test_a_registrar_killed_at_any_moment_registers_everything(mine: Clients, cl
     for number, name in enumerate(sorted(wanted)):
         mine.ask(name)
         if number % 3 == 2:
-            mine.app.platform.control.kill(REPLICAS[number % 2])
+            replica = REPLICAS[number % 2]
+            mine.app.platform.control.wait_ready([replica], PATIENCE)
+            mine.app.platform.control.kill(replica)
     for name in wanted:
         mine.until(name, "Registered")
     ids = {f"{mine.app.name}-{name}" for name in wanted}
