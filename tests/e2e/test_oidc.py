@@ -14,7 +14,7 @@ import yaml
 from authlib.integrations.base_client import OAuthError
 
 from app_platform.contracts import names
-from app_platform.kube import SECRETS, Conflict, Forbidden, KubeClient, User
+from app_platform.kube import SECRETS, Anybody, Conflict, Forbidden, KubeClient
 from app_platform.local import Platform
 from app_platform.local.authelia.controller import DEPLOYMENT, DEPLOYMENTS
 from support.apps import PATIENCE, App, leaks
@@ -87,7 +87,7 @@ class Client:
         Raises:
             Forbidden: that account may not.
         """
-        account = User(f"system:serviceaccount:{namespace or self.app.dev}:secret-reader")
+        account = Anybody(f"system:serviceaccount:{namespace or self.app.dev}:secret-reader")
 
         async def read(api: KubeClient) -> Any:
             return await api.acting_as(account).get(SECRETS, self.client_id, self.app.home)
