@@ -14,12 +14,13 @@ import yaml
 from authlib.integrations.base_client import OAuthError
 
 from app_platform.contracts import names
-from app_platform.kube import SECRETS, Anybody, Conflict, Forbidden, KubeClient
+from app_platform.kube import SECRETS, Conflict, Forbidden, KubeClient
 from app_platform.local import Platform
 from app_platform.local.authelia.controller import DEPLOYMENT, DEPLOYMENTS
 from support.apps import PATIENCE, App, leaks
 from support.cluster import Cluster
 from support.identity import Browser, Relying, client, location, query
+from support.people import Anybody
 from support.platform import eventually
 
 REGISTERED = "Registered"
