@@ -64,3 +64,12 @@ async def test_a_page_that_joins_later_is_told_at_once_and_then_of_each_change()
         collection.changed.set()
         assert list(await asyncio.gather(following(first), following(second))) == [CHANGED] * 2
     assert collection.watches == 1, "one watch serves both"
+
+
+async def test_a_stream_ends_after_a_while_so_that_the_browser_is_asked_again_who_it_is() -> None:
+    collection = Collection()
+    collection.listed.set()
+    live = Live(cast("KubeClient", collection), longest=0.01)
+    async with asyncio.timeout(5):
+        told = [text async for text in live.events(SCOPE)]
+    assert told[0].startswith("retry:")

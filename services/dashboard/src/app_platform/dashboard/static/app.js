@@ -3,24 +3,31 @@
 "use strict";
 
 // [data-live="/path"]: the parts of the page with data-part are asked for anew whenever the server says that something changed.
+// A page that nobody sees listens to nothing: browsers allow few connections to one host.
 function follow(root) {
-  const source = new EventSource(root.dataset.live);
-  let asking = false, again = false;
+  let source = null, asking = false, again = false;
   async function refresh() {
     if (asking) { again = true; return; }
     asking = true;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
-      if (answer.status === 401 || answer.type === "opaqueredirect") { source.close(); location.reload(); return; }
+      if (answer.status === 401 || answer.type === "opaqueredirect") { source?.close(); location.reload(); return; }
       if (answer.ok) replaceParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch { /* the next event asks again */ }
     asking = false;
     if (again) { again = false; refresh(); }
   }
-  source.addEventListener("changed", refresh);
-  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) refresh(); });
-  // Each stream begins with "changed", also after the connection was lost: so nothing between is missed.
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  function listen() {
+    source?.close();
+    source = null;
+    if (document.hidden) return;
+    source = new EventSource(root.dataset.live);
+    // Each stream begins with "changed", also after the connection was lost: so nothing between is missed.
+    source.addEventListener("changed", refresh);
+    source.addEventListener("error", () => { if (source?.readyState === EventSource.CLOSED) refresh(); });
+  }
+  document.addEventListener("visibilitychange", listen);
+  listen();
 }
 
 function replaceParts(fresh) {

@@ -2,7 +2,8 @@
 
 Guarantees: an event says "changed" and nothing else; the page then asks for itself anew, with all checks. Each stream begins with one, sent
 when the watch has begun: so what changed between the page and its stream is not missed. One watch serves all pages that look at the same
-collection, and ends with the last of them. Changes that come at once are told once.
+collection, and ends with the last of them. Changes that come at once are told once. A stream ends after some minutes: the browser opens the
+next one, and is asked again who it is and what it may see.
 Leaves out: which page may listen to what, which the page decides when it is asked.
 """
 
@@ -15,6 +16,7 @@ from typing import Final
 from app_platform.kube import Change, Informer, KubeClient, Object, Scope
 
 _ALIVE_SECONDS: Final = 15.0
+_LONGEST_SECONDS: Final = 300.0
 _GATHER_SECONDS: Final = 0.25
 CHANGED: Final = "event: changed\ndata: {}\n\n"
 ALIVE: Final = ": alive\n\n"
@@ -43,24 +45,26 @@ class Live:
 
     Args:
         client: The dashboard's own.
+        longest: Seconds that a stream may last.
     """
 
-    def __init__(self, client: KubeClient) -> None:
-        self._client = client
+    def __init__(self, client: KubeClient, longest: float = _LONGEST_SECONDS) -> None:
+        self._client, self._longest = client, longest
         self._channels: dict[Scope, _Channel] = {}
 
     async def events(self, *scopes: Scope) -> AsyncIterator[str]:
-        """The text of a stream of events, for as long as it is read.
+        """The text of a stream of events, for as long as it is read and may last.
 
         Args:
             scopes: What to listen to; the caller has checked that the listener may know of it.
         """
-        changed = asyncio.Event()
+        changed, now = asyncio.Event(), asyncio.get_running_loop().time
+        end = now() + self._longest
         async with self._listening(scopes, changed):
             yield "retry: 3000\n\n"
-            while True:
+            while now() < end:
                 try:
-                    await asyncio.wait_for(changed.wait(), _ALIVE_SECONDS)
+                    await asyncio.wait_for(changed.wait(), min(_ALIVE_SECONDS, self._longest))
                 except TimeoutError:
                     yield ALIVE
                     continue
