@@ -16,11 +16,13 @@ import yaml
 from settings_page import settings_classes, variables
 
 from app_platform.cli import connect
+from app_platform.git_committer.settings import GitHubSettings
+from app_platform.kube import ClusterConfig
 from app_platform.local import compose
 from app_platform.local.git.settings import GitSettings
 from app_platform.local.options import SERVICES
 from app_platform.local.paths import workspace_root
-from app_platform.runtime import RuntimeSettings
+from app_platform.runtime import RuntimeSettings, load
 from app_platform.runtime.settings import SECRETS_DIR
 
 ROOT = workspace_root()
@@ -107,6 +109,19 @@ def test_files_that_variables_name_are_made(part: str, furnished: Path) -> None:
     for name, value in PARTS[part]["environment"].items():
         if str(value).startswith("/etc/app-platform/"):
             assert (furnished / subpath / Path(value).name).is_file(), name
+
+
+@pytest.mark.parametrize("part", OURS)
+def test_a_service_starts_with_what_it_is_given(
+    part: str, furnished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in PARTS[part]["environment"].items():
+        monkeypatch.setenv(name, str(value).replace("/etc/app-platform", str(furnished / part)))
+    for settings in settings_classes(part) or [RuntimeSettings]:
+        if settings is not GitHubSettings:  # the forge is the local one
+            load(settings)
+    (furnished / part / "k3s-ca.crt").write_text((furnished / "proxy" / "ca.crt").read_text())
+    assert ClusterConfig.load().server == "https://k3s:6443"
 
 
 def test_files_of_settings_are_named_as_settings(furnished: Path) -> None:
