@@ -15,7 +15,7 @@ from typing import Final
 
 from app_platform.local.options import Options
 from app_platform.local.platform import Platform
-from bench import baseline, github, kubeseal, many_apps, pipeline, sops_files
+from bench import baseline, github, kubeseal, many_apps, pages, pipeline, sops_files
 
 RESULT: Final = Path(".local/bench.json")
 
@@ -51,6 +51,9 @@ def main() -> int:
         apps = int(os.environ.get("BENCH_APPS", "1000"))
         say(f"{apps} apps, watched by two replicas")
         rows += of_many_apps(apps, many_apps.measure(Path(folder), apps))
+    with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder:
+        say(f"pages of the dashboard, {apps} rows")
+        rows += of_pages(apps, pages.measure(Path(folder), apps))
     show(rows)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
@@ -187,6 +190,21 @@ def of_many_apps(count: int, found: many_apps.ManyApps) -> list[Row]:
             )
             for name, mebibytes in found.memory.items()
         ),
+    ]
+
+
+def of_pages(count: int, found: pages.Pages) -> list[Row]:
+    """The figures of the dashboard's pages."""
+    figures = {"App Registrations": found.registrations, "Secrets": found.secrets}
+    return [
+        Row(
+            f"page {name} with {count} rows, in the server",
+            f"median {each.seconds * 1000:.0f} ms; {each.seconds / each.alone:.1f} times the API server's list alone",
+            "at most 3 times",
+            each.seconds / each.alone <= 3,
+            "the list from the API server, whole at each request",
+        )
+        for name, each in figures.items()
     ]
 
 

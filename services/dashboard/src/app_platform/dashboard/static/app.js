@@ -76,9 +76,10 @@ async function send(form, event) {
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form, button), headers: { Accept: "text/html" } });
     if (answer.redirected) { location.assign(answer.url); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (answer.status === 401) {
+    const ended = page.querySelector("template[data-ended]");
+    if (answer.status === 401 && ended) {
       form.dataset.ended = "yes";
-      faults.replaceChildren(page.querySelector("template[data-ended]").content.cloneNode(true));
+      faults.replaceChildren(ended.content.cloneNode(true));
     } else if (answer.status === 422) {
       faults.replaceChildren(...page.querySelector("[data-faults]").childNodes);
       faults.querySelector("[data-without-script]")?.remove();
