@@ -112,6 +112,11 @@ def test_files_that_pages_name_exist() -> None:
     assert wrong == []
 
 
+def test_the_page_about_tests_names_every_helper() -> None:
+    text = (ROOT / "tests" / "README.md").read_text()
+    assert [file.name for file in (ROOT / "tests" / "support").glob("*.py") if f"`{file.name}`" not in text] == []
+
+
 @pytest.mark.parametrize("page", pages())
 def test_a_list_begins_after_an_empty_line(page: str) -> None:
     """Otherwise Markdown's original syntax, which the site has, takes it for the end of the paragraph."""
