@@ -261,7 +261,7 @@ def test_what_is_scaffolded_is_deployed_as_it_is(app: App, operated: Platform, t
 
 def create(app: App, resource: Resource, manifest: Object, as_role: str = "") -> None:
     """Create an object, as the administrator or as somebody of a role."""
-    somebody = User(f"oidc:{as_role}", (f"{app.name}-{as_role}s", "system:authenticated"))
+    somebody = User(f"oidc:{as_role}", (f"{app.name}-{as_role}s",))
 
     async def send(client: KubeClient) -> None:
         acting = client.acting_as(somebody) if as_role else client
@@ -340,3 +340,29 @@ def test_metrics_count_what_is_there(app: App, operated: Platform) -> None:
         lambda: counted("app_platform_intents", status="Pending") == 0, "nothing is pending", within=PATIENCE
     )
     eventually(lambda: counted("app_platform_intents_oldest_pending_seconds") == 0, "and nothing waits")
+
+
+def test_a_change_is_one_trace_from_the_click_to_the_commit(app: App) -> None:
+    """With the trace noted as the dashboard notes it; and a later change by other means is not part of it."""
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    app.create("database", [app.dev])
+    app.settle()
+    note = {"annotations": {names.TRACEPARENT: f"00-{trace}-00f067aa0ba902b7-01"}}
+    app.patch("database", {"metadata": note, "stringData": {"token": "x"}})
+    eventually(
+        lambda: f"Trace: {trace}" in app.git("log", "-1", names.BRANCH),
+        "the commit names it",
+        within=PATIENCE,
+    )
+
+    def told() -> set[tuple[str, str]]:
+        events = records(command(app, "events", "list", "--app", app.name, "-o", "json"))
+        return {(each["kind"], each["verb"]) for each in events if each["traceId"] == trace}
+
+    wanted = {("secret-intent", "changed"), ("secret", "encrypted"), ("commit", "pushed")}
+    eventually(lambda: wanted <= told(), "each stage is part of it", within=PATIENCE)
+    eventually(lambda: app.status("database") == "Committed", "committed", within=PATIENCE)
+    head = app.head()
+    app.patch("database", {"stringData": {"token": "y"}})
+    eventually(lambda: app.head() != head, "another commit", within=PATIENCE)
+    assert f"Trace: {trace}" not in app.git("log", "-1", names.BRANCH)

@@ -106,6 +106,10 @@ async def test_what_is_right_is_taken(world: World) -> None:
         (meta(annotations={names.SECRET_STATUS: "Committed"}), "leave out annotations"),
         (meta(annotations={names.SECRET_ENVELOPE: "forged"}), "leave out annotations"),
         (meta(annotations={names.CHANGED_BY: "boss"}), "changed-by"),
+        (
+            meta(annotations={names.TRACEPARENT: "00-<script>-01"}),
+            "leave out the annotation labrats.work/traceparent",
+        ),
         (meta(annotations={"kubectl.kubernetes.io/last-applied-configuration": "{}"}), "--server-side"),
         (meta(annotations={names.TARGET_NAMESPACES: "kube-system"}), "may name namespaces of"),
         (

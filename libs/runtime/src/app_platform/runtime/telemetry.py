@@ -5,12 +5,13 @@ Leaves out: where spans go, which is in ``exporting``.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
-from opentelemetry import metrics, trace
+from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observation, UpDownCounter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -124,7 +125,31 @@ def commits() -> tuple[Counter, Histogram]:
     return meter.create_counter("app_platform.commits", "1", "Commits made"), files
 
 
+@contextmanager
+def span(name: str) -> Iterator[None]:
+    """A span of a service's own, for what does not begin with an event."""
+    with tracer().start_as_current_span(name):
+        yield
+
+
+@contextmanager
+def continued(traceparent: str) -> Iterator[None]:
+    """What is told inside goes on with a trace that began elsewhere; a text that is no ``traceparent`` changes nothing."""
+    token = context.attach(propagate.extract({"traceparent": traceparent}))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def traceparent() -> str:
+    """The current trace and span, to be kept where somebody else goes on with it; empty outside a span."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier.get("traceparent", "")
+
+
 def trace_id() -> str:
     """The current trace id as 32 hex digits; empty outside a span."""
-    context = trace.get_current_span().get_span_context()
-    return format(context.trace_id, "032x") if context.is_valid else ""
+    found = trace.get_current_span().get_span_context()
+    return format(found.trace_id, "032x") if found.is_valid else ""

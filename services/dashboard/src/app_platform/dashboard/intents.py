@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app_platform.contracts import Delivery, Stage, names, read_deliveries
-from app_platform.dashboard.labelled_secrets import Labelled, encoded, field_manager, keys_of, last_change
+from app_platform.dashboard.labelled_secrets import (
+    Labelled,
+    encoded,
+    field_manager,
+    keys_of,
+    last_change,
+    traced,
+)
 from app_platform.dashboard.secret_forms import Wanted
 from app_platform.kube import SECRETS, KubeClient, Selector
 
@@ -111,7 +118,8 @@ async def create(kube: KubeClient, app: str, wanted: Wanted, by: str) -> None:
     )
     manifest["metadata"]["labels"] = {names.SECRET_INTENT_LABEL: "true"}
     manifest["metadata"]["annotations"] = {names.TARGET_NAMESPACES: ",".join(wanted.targets)}
-    await kube.create(SECRETS, manifest, field_manager=field_manager(by), metadata_only=True)
+    with traced("create", manifest["metadata"]):
+        await kube.create(SECRETS, manifest, field_manager=field_manager(by), metadata_only=True)
 
 
 async def change(own: KubeClient, app: str, there: Intent, wanted: Wanted, by: str) -> None:

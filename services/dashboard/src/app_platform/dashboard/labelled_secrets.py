@@ -6,13 +6,15 @@ Leaves out: who may do what, which ``access`` decides before it gives the client
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from app_platform.contracts import names
 from app_platform.kube import SECRETS, Conflict, KubeClient, NotFound, Object, Selector
+from app_platform.runtime import telemetry
 
 _ATTEMPTS: Final = 6
 SERVICE: Final = "dashboard"
@@ -72,7 +74,8 @@ class Labelled:
             version = now["metadata"]["resourceVersion"]
             versioned = {**patch, "metadata": {**patch["metadata"], "resourceVersion": version}}
             try:
-                await self.own.merge_patch(SECRETS, name, self.namespace, versioned, metadata_only=True)
+                with traced("change", versioned["metadata"]):
+                    await self.own.merge_patch(SECRETS, name, self.namespace, versioned, metadata_only=True)
             except Conflict:  # the services write their marks all the time
                 if attempt == _ATTEMPTS:
                     raise
@@ -87,6 +90,15 @@ class Labelled:
         """
         await self.patch(name, uid, {"metadata": {"annotations": {names.CHANGED_BY: by}}})
         await self.own.delete(SECRETS, name, self.namespace, uid=uid)
+
+
+@contextmanager
+def traced(what: str, metadata: dict[str, Any]) -> Iterator[None]:
+    """A trace that begins with what a person does, noted on the Secret, so that all that follows from it is part of it."""
+    with telemetry.span(f"{what} secret"):
+        if parent := telemetry.traceparent():
+            metadata["annotations"] = {**metadata.get("annotations", {}), names.TRACEPARENT: parent}
+        yield
 
 
 def keys_of(obj: Mapping[str, Any]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from app_platform.contracts import (
     SecretIntentDeleted,
     names,
 )
+from app_platform.watcher.census import NEW
 from app_platform.watcher.ports import Asks, FluxSeen, Seen
 
 _MAX_MESSAGE: Final = 2000
@@ -71,6 +72,21 @@ def secret_events(app: str, seen: Seen, before: frozenset[Asks], now: frozenset[
         for asks, make in made.items()
         if asks in before | now
     ]
+
+
+def trace_of(noted: str, before: str | None, status: str) -> str:
+    """The trace that what is told of a Secret goes on with; empty when it begins one.
+
+    The trace that is noted on it is that of one change, and stays noted: what happens to the Secret afterwards is not part of it.
+
+    Args:
+        noted: On the Secret now.
+        before: When it was last seen; ``None`` when it was not.
+        status: Of the intent; ``New`` while no service has marked it.
+    """
+    if before is None:
+        return noted if status == NEW else ""
+    return noted if noted != before else ""
 
 
 def flux_event(app: str, flux: FluxSeen) -> Event:

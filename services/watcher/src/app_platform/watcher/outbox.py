@@ -6,14 +6,22 @@ away, and memory is bounded by the number of objects. Leaves out: surviving a re
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from app_platform.contracts import Event
-from app_platform.runtime import EventSink, PublishError
+from app_platform.runtime import EventSink, PublishError, telemetry
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH: Final = 500
 _PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    event: Event
+    traceparent: str
 
 
 class Outbox:
@@ -25,12 +33,19 @@ class Outbox:
 
     def __init__(self, events: EventSink) -> None:
         self._events = events
-        self._waiting: dict[tuple[str, str, str, str], Event] = {}
+        self._waiting: dict[tuple[str, str, str, str], _Waiting] = {}
         self._filled = asyncio.Event()
 
-    def put(self, event: Event) -> None:
-        """Queue an event in place of an older one of the same object; a resync is kept beside it."""
-        self._waiting[(event.kind, event.app, event.name, event.resync)] = event
+    def put(self, event: Event, traceparent: str = "") -> None:
+        """Queue an event in place of an older one of the same object; a resync is kept beside it.
+
+        Args:
+            event: To be told.
+            traceparent: Of the trace that it goes on with; empty when it begins one. That of an older one is kept.
+        """
+        key = (event.kind, event.app, event.name, event.resync)
+        older = self._waiting.get(key)
+        self._waiting[key] = _Waiting(event, traceparent or (older.traceparent if older else ""))
         self._filled.set()
 
     async def run(self) -> None:
@@ -43,14 +58,21 @@ class Outbox:
         keys = list(self._waiting)[:_BATCH]
         batch = {key: self._waiting[key] for key in keys}
         try:
-            await self._events.publish(*batch.values())
+            await self._publish(list(batch.values()))
         except PublishError as error:
             _LOG.warning("%d events wait: %s", len(self._waiting), error)
             await asyncio.sleep(_PAUSE)
             return
-        for key, event in batch.items():
+        for key, waiting in batch.items():
             # Something newer may have come meanwhile; that stays.
-            if self._waiting.get(key) is event:
+            if self._waiting.get(key) is waiting:
                 del self._waiting[key]
         if not self._waiting:
             self._filled.clear()
+
+    async def _publish(self, batch: Sequence[_Waiting]) -> None:
+        await self._events.publish(*(each.event for each in batch if not each.traceparent))
+        for each in batch:
+            if each.traceparent:
+                with telemetry.continued(each.traceparent):
+                    await self._events.publish(each.event)

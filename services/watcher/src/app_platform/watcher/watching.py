@@ -31,6 +31,7 @@ from app_platform.kube import (
     Scope,
     Selector,
 )
+from app_platform.kube.objects import annotations_of
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.watcher import core
 from app_platform.watcher.apps import Apps
@@ -58,6 +59,7 @@ class _SecretState:
     deleting: bool
     asks: frozenset[Asks]
     intent: IntentSeen
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
@@ -229,14 +231,16 @@ class Watching:
 
     def _begin(self, app: str) -> "_SecretWatch":
         before: dict[str, frozenset[Asks]] = {}
+        traces: dict[str, str] = {}
 
         async def tell(change: Change[_SecretState]) -> None:
             seen = _seen(change, deleted=change.type == "deleted" or change.value.deleting)
-            told = before.pop(seen.name, frozenset())
+            told, known = before.pop(seen.name, frozenset()), traces.pop(seen.name, None)
+            trace = core.trace_of(change.value.traceparent, known, change.value.intent.status)
             for event in core.secret_events(app, seen, told, change.value.asks):
-                self.outbox.put(event)
+                self.outbox.put(event, trace)
             if change.type != "deleted" and change.value.asks:
-                before[seen.name] = change.value.asks
+                before[seen.name], traces[seen.name] = change.value.asks, change.value.traceparent
 
         # One watch, so one connection, for all that a Secret can ask for; of the few others only metadata comes.
         scope = Scope(SECRETS, names.platform_namespace(app), metadata_only=True)
@@ -263,7 +267,8 @@ def _deletion_asked(obj: dict[str, Any]) -> bool:
 
 def _secret_state(obj: dict[str, Any]) -> _SecretState:
     asks = core.asks_of(obj["metadata"].get("labels") or {})
-    return _SecretState(_deletion_asked(obj), asks, intent_seen(obj))
+    trace = annotations_of(obj).get(names.TRACEPARENT, "")
+    return _SecretState(_deletion_asked(obj), asks, intent_seen(obj), trace)
 
 
 def _registration_state(obj: dict[str, Any]) -> _RegistrationState:
