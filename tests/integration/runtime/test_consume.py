@@ -18,7 +18,8 @@ from app_platform.contracts import (
     SecretIntentChanged,
     encode,
 )
-from app_platform.runtime import Batch, Done, Outcome, Reject, Retry, RuntimeSettings, Wait, logs
+from app_platform.contracts.cloudevents import encode_data
+from app_platform.runtime import Batch, Done, Outcome, Reject, Retry, RuntimeSettings, Wait, event_data, logs
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import History, Query
 from app_platform.runtime.publish import Publisher
@@ -311,6 +312,33 @@ async def test_large_data_that_is_gone_makes_a_dead_letter(
     (letter,) = await letters(history)
     assert "has left the store" in letter.reason
     assert seen.events == []
+
+
+async def test_large_data_that_comes_a_moment_later_is_waited_for(
+    consuming: Consuming, publisher: Publisher, js: JetStreamContext, history: History
+) -> None:
+    """As when the copy of the stream that answers is behind the one that took it in."""
+    event = SecretEncrypted(
+        app="a",
+        name="large",
+        uid="u",
+        resource_version="1",
+        fingerprint="f",
+        keys=(),
+        files=(EncryptedFile(path="p", content="x" * 600_000),),
+    )
+    await publisher.publish(event)
+    await js.purge_stream("EVENT_DATA", keep=1)
+
+    async def looked_at() -> bool:
+        delivered = (await js.consumer_info("EVENTS", "tester")).delivered
+        return delivered is not None and delivered.consumer_seq > 1
+
+    async with consuming(handlers={SecretEncrypted: note}) as seen:
+        await until(looked_at, "it was looked at in vain")
+        await event_data.store(js, "test", encode_data(event), 5.0)
+        await until(lambda: seen.events == [event], "it is handled")
+    assert await letters(history) == []
 
 
 async def test_an_event_on_the_subject_of_another_is_not_handled(

@@ -39,6 +39,7 @@ from app_platform.contracts.cloudevents import dataref_of
 from app_platform.runtime import dead_letters, event_data, streams, telemetry
 from app_platform.runtime.connection import jetstream
 from app_platform.runtime.dead_letters import DeadLetter
+from app_platform.runtime.event_data import DataMissingError
 from app_platform.runtime.inbox import Inbox
 from app_platform.runtime.outcomes import (
     Backoff,
@@ -58,6 +59,8 @@ from app_platform.runtime.pull import Pull
 from app_platform.runtime.settings import RuntimeSettings
 
 _LOG: Final = logging.getLogger(__name__)
+_LOOKS: Final = 4
+"""For data that is not there: the copy of the stream that answered may have been a moment behind."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,10 @@ class Consumer(Generic[P]):
                 await self._bury_unreadable(message, str(error))
             return
         except UnreadableEventError as error:
-            await self._bury_unreadable(message, str(error))
+            if isinstance(error, DataMissingError) and message.metadata.num_delivered < _LOOKS:
+                await _settle(message.nak(delay=self._backoff.delay(message.metadata.num_delivered)))
+            else:
+                await self._bury_unreadable(message, str(error))
             return
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             _LOG.warning("event data cannot be fetched yet: %s", type(error).__name__)

@@ -22,6 +22,10 @@ _PIECE: Final = 256 * 1024
 _REF: Final = re.compile(r"^([a-z0-9-]+)/([0-9a-f]{64})$")
 
 
+class DataMissingError(UnreadableEventError):
+    """It has left the stream, is not what was told, or has not reached the server that answered: in a cluster any copy may answer."""
+
+
 async def store(js: JetStreamContext, service: str, data: bytes, seconds: float) -> str:
     """Keep data; returns its ``dataref``.
 
@@ -42,7 +46,8 @@ async def fetch(nc: Client, ref: str | None, seconds: float) -> bytes | None:
     """The data of that name; ``None`` without a name, as the data is in the message then.
 
     Raises:
-        UnreadableEventError: It has left the stream, or is not what was told.
+        DataMissingError: It is not there, or not what was told.
+        UnreadableEventError: The name is none of ours.
         nats.errors.Error, TimeoutError: It does not come now.
     """
     if ref is None:
@@ -59,5 +64,5 @@ async def fetch(nc: Client, ref: str | None, seconds: float) -> bytes | None:
         }
     data = b"".join(pieces[number] for number in sorted(pieces))
     if hashlib.sha256(data).hexdigest() != digest:
-        raise UnreadableEventError("its data has left the store, or is not what was told")
+        raise DataMissingError("its data has left the store, or is not what was told")
     return data

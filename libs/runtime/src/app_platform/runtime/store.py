@@ -2,6 +2,7 @@
 
 Guarantees: ``create`` and ``update`` never overwrite what somebody else wrote meanwhile. Every wait has an end. A value shows in
 no ``repr`` and in no error. Each bucket forgets a value some time after it was written last.
+In a cluster any copy may answer ``get``, so it may be a moment behind; ``update`` with what it said then fails.
 Leaves out: making the bucket (``bootstrap``), encryption, lists of keys and watching. NATS keeps values as they are, and keys stand in its subjects: whoever must not
 be able to use what he reads there keeps a digest as key.
 """
