@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from app_platform.contracts import SecretIntentChanged
 from app_platform.local.ports import choose
 from app_platform.runtime import Batch, Done, Outcome, PublishError, Retry, RuntimeSettings
-from app_platform.runtime.connection import connected
+from app_platform.runtime.connection import connected, stay_connected
 from app_platform.runtime.publish import Publisher
 from app_platform.runtime.streams import ensure_consumer, ensure_streams, incarnation
 from support.consuming import Consuming, Seen, changed, settings_for
@@ -253,6 +253,16 @@ async def test_a_service_says_how_it_is_and_ends_cleanly(
     await until(lambda: is_status(f"{process.health}/readyz", 200), "it is ready again", within=60)
     assert process.end(signal.SIGTERM) == 0
     assert process.says("stopped")
+
+
+async def test_a_connection_that_does_not_come_back_is_made_anew(nats_server: NatsServer) -> None:
+    async with connected(settings_for(nats_server), "test") as client:
+        watching = asyncio.create_task(stay_connected(client, patience=0.5))
+        await asyncio.sleep(1.5)
+        assert not watching.done()
+        nats_server.kill()
+        with pytest.raises(ConnectionError, match="no connection to NATS"):
+            await watching
 
 
 async def test_a_failed_task_ends_the_process(

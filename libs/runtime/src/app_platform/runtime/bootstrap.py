@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from app_platform.runtime import health, logs, streams
-from app_platform.runtime.connection import connected, end_if_cancelled, jetstream
+from app_platform.runtime.connection import connected, end_if_cancelled, jetstream, stay_connected
 from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES, Identity
 from app_platform.runtime.service import until_signal
 from app_platform.runtime.settings import RuntimeSettings, load
@@ -93,7 +93,21 @@ async def _serve(settings: RuntimeSettings, *, once: bool) -> None:
     ):
         bootstrap = Bootstrap(nc, settings)
         checks["streams"] = lambda: bootstrap.ready and nc.is_connected
-        await bootstrap.run(once=once)
+        watching = asyncio.create_task(stay_connected(nc))
+        keeping = asyncio.create_task(bootstrap.run(once=once))
+        await _first(keeping, watching)
+
+
+async def _first(*tasks: asyncio.Task[None]) -> None:
+    """Wait for the one that ends first, with its failure, and end the others."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for each in done:
+            each.result()
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ replaced are used from the next connection on. Leaves out: streams and consumers
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator
@@ -22,6 +23,8 @@ DOMAIN: Final = "platform"
 """Under which name an identity's account has the JetStream of account PLATFORM (``accounts``)."""
 API: Final = f"$JS.{DOMAIN}.API"
 _RETRY_SECONDS: Final = 1.0
+_CONNECT_SECONDS: Final = 10.0
+_CLOSE_SECONDS: Final = 2.0
 _FOREVER: Final = -1
 _ONCE: Final = {
     "allow_reconnect": False,
@@ -138,12 +141,34 @@ async def _connect(settings: RuntimeSettings, identity: str, *, wait: bool) -> C
 async def _open(options: dict[str, Any]) -> Client:
     client = Client()
     try:
-        await client.connect(**options)
+        # nats-py does not come back from a TLS handshake that failed: it waits for its end when it closes the socket.
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await client.connect(**options)
     except BaseException:
         # A refused client keeps its socket otherwise.
-        await client.close()
+        await _let_go(client)
         raise
     return client
+
+
+async def _let_go(client: Client) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await client.close()
+
+
+async def stay_connected(nc: Client, patience: float = 300.0) -> None:
+    """Run until there was no connection for so long that the client is better made anew: it may have stopped trying (see ``_open``).
+
+    Raises:
+        ConnectionError: That was so.
+    """
+    clock = asyncio.get_running_loop().time
+    seen = clock()
+    while clock() - seen < patience:
+        await asyncio.sleep(min(1.0, patience / 5))
+        seen = clock() if nc.is_connected else seen
+    raise ConnectionError(f"no connection to NATS for {patience:.0f} s")
 
 
 async def _close(client: Client) -> None:
@@ -152,4 +177,4 @@ async def _close(client: Client) -> None:
             await client.flush(timeout=2)
     except (nats.errors.Error, TimeoutError) as error:
         _LOG.warning("nats: last messages may not be sent: %s", type(error).__name__)
-    await client.close()
+    await _let_go(client)

@@ -22,7 +22,7 @@ from nats.js import JetStreamContext
 
 from app_platform.runtime import health, logs, streams, telemetry
 from app_platform.runtime.budget import Budget, Limit, SharedBudget
-from app_platform.runtime.connection import connected, jetstream
+from app_platform.runtime.connection import connected, jetstream, stay_connected
 from app_platform.runtime.consume import Consumer, Work, nothing_to_show
 from app_platform.runtime.dry_run import Dry, Rehearsing
 from app_platform.runtime.history import History
@@ -132,6 +132,7 @@ async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Ca
         lambda name: Store(js, bucket_named(name)),
     )
     async with service.ports(runtime) as ports, asyncio.TaskGroup() as group:
+        group.create_task(stay_connected(nc))
         for task in service.tasks:
             group.create_task(_as_coroutine(task(ports)))
         if service.handlers:
