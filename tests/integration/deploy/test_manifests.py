@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from pydantic_settings import BaseSettings
 from app_platform.dashboard.settings import Settings as DashboardSettings
 from app_platform.git_committer.settings import GitHubSettings
 from app_platform.git_committer.settings import Settings as CommitterSettings
-from app_platform.local import SERVICES, Platform, find_tool
+from app_platform.local import SERVICES, Platform, certificates, find_tool
 from app_platform.oidc_registrar.settings import Settings as RegistrarSettings
 from app_platform.runtime import RuntimeSettings, accounts, load
 from app_platform.runtime.permissions import BOOTSTRAP
@@ -27,7 +28,8 @@ from app_platform.secrets_encryptor.settings import Settings as EncryptorSetting
 from app_platform.watcher.settings import Settings as WatcherSettings
 
 ROOT = Path(__file__).resolve().parents[3]
-OVERLAYS = sorted(folder.name for folder in (ROOT / "deploy" / "overlays").iterdir())
+PLAIN = sorted(folder.name for folder in (ROOT / "deploy" / "overlays").iterdir())
+OVERLAYS = [*PLAIN, *(f"{name} with TLS" for name in PLAIN)]
 SETTINGS: tuple[type[BaseSettings], ...] = (
     RuntimeSettings,
     DashboardSettings,
@@ -54,7 +56,15 @@ def kubectl(*arguments: str, env: Mapping[str, str] | None = None, text: str | N
 
 @cache
 def rendered(overlay: str) -> str:
-    return kubectl("kustomize", str(ROOT / "deploy" / "overlays" / overlay))
+    name, _, tls = overlay.partition(" with ")
+    folder = ROOT / "deploy" / "overlays" / name
+    if not tls:
+        return kubectl("kustomize", str(folder))
+    with TemporaryDirectory() as made:
+        parts = {"resources": folder, "components": ROOT / "deploy" / "components" / "nats-tls"}
+        body = {kind: [os.path.relpath(path, Path(made).resolve())] for kind, path in parts.items()}
+        (Path(made) / "kustomization.yaml").write_text(yaml.safe_dump(body))
+        return kubectl("kustomize", made)
 
 
 def objects(overlay: str, *kinds: str) -> list[Object]:
@@ -219,7 +229,7 @@ def test_nothing_is_reached_that_no_policy_names(overlay: str) -> None:
     }
     ours = {(name, 8080) for name in workloads if name != "nats"}
     others = {("nats", 4222), ("git-committer", 8081), ("dashboard", 8000)}
-    routes = {("nats", 6222)} if overlay == "high-availability" else set()
+    routes = {("nats", 6222)} if overlay.startswith("high-availability") else set()
     assert entered == ours | others | routes
 
 
@@ -249,13 +259,19 @@ def test_with_high_availability_no_node_is_alone() -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_nats_server_reads_its_configuration(overlay: str, tmp_path: Path) -> None:
-    (text,) = (
-        each["data"]["nats.conf"]
+    (files,) = (
+        each["data"]
         for name, each in by_name(overlay, "ConfigMap").items()
         if name.startswith("nats-configuration")
     )
     accounts.write(tmp_path)
-    (tmp_path / "nats.conf").write_text(text.replace("/data", str(tmp_path / "data")))
+    certificates.keep(tmp_path / "tls")
+    for suffix in ("crt", "key"):
+        (tmp_path / "tls" / f"server.{suffix}").rename(tmp_path / "tls" / f"tls.{suffix}")
+    for name, text in files.items():
+        here = text.replace("/data", str(tmp_path / "data")).replace("/etc/nats-tls", str(tmp_path / "tls"))
+        (tmp_path / name).write_text(here)
+    assert ("verify: true" in files["tls.conf"]) is overlay.endswith("TLS")
     program = find_tool("nats-server", os.environ, print)
     done = subprocess.run(
         [str(program), "-t", "-c", str(tmp_path / "nats.conf")],
