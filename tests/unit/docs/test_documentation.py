@@ -114,7 +114,9 @@ def test_files_that_pages_name_exist() -> None:
 
 def test_the_page_about_tests_names_every_helper() -> None:
     text = (ROOT / "tests" / "README.md").read_text()
-    assert [file.name for file in (ROOT / "tests" / "support").glob("*.py") if f"`{file.name}`" not in text] == []
+    assert [
+        file.name for file in (ROOT / "tests" / "support").glob("*.py") if f"`{file.name}`" not in text
+    ] == []
 
 
 @pytest.mark.parametrize("page", pages())
