@@ -4,10 +4,15 @@ import asyncio
 
 import pytest
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
-from app_platform.runtime import Batch, Done, Outcome
+from app_platform.contracts import SecretIntentChanged
+from app_platform.runtime import Batch, Done, Outcome, RuntimeSettings
 from app_platform.runtime.consumers import ConsumerState, UnreachableError, consumer_states
+from app_platform.runtime.lag import Lag
 from app_platform.runtime.publish import Publisher
+from app_platform.runtime.streams import ensure_consumer
+from app_platform.runtime.telemetry import Reading
 from support.consuming import Consuming, Seen, changed
 from support.nats import NatsServer, until
 
@@ -62,3 +67,21 @@ async def test_nats_away_is_said(nc: Client, nats_server: NatsServer) -> None:
     nats_server.kill()
     with pytest.raises(UnreachableError, match="NATS does not tell its consumers"):
         await consumer_states(nc)
+
+
+async def test_how_far_behind_a_service_is_can_be_measured(
+    nc: Client, js: JetStreamContext, publisher: Publisher, settings: RuntimeSettings, nats_server: NatsServer
+) -> None:
+    await ensure_consumer(js, "tester", [SecretIntentChanged], settings)
+    await publisher.publish(changed("one"), changed("two"))
+    lag = Lag(nc, "tester", seconds=0.1)
+    looking = asyncio.create_task(lag.run())
+    behind = [Reading(2, {"consumer": "tester"})]
+    await until(lambda: lag.readings("waiting") == behind, "two events wait")
+    assert lag.readings("in_hand") == [Reading(0, {"consumer": "tester"})]
+    nats_server.kill()
+    await until(lambda: lag.readings("waiting") == [], "nothing is said that is not known", within=60)
+    nats_server.start()
+    await until(lambda: lag.readings("waiting") == behind, "and again, when it is known", within=60)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)

@@ -22,10 +22,11 @@ class Lag:
     Args:
         nc: Connected client.
         service: Its name, which is also the consumer's.
+        seconds: Between two looks.
     """
 
-    def __init__(self, nc: Client, service: str) -> None:
-        self._nc, self._service = nc, service
+    def __init__(self, nc: Client, service: str, seconds: float = _SECONDS) -> None:
+        self._nc, self._service, self._seconds = nc, service, seconds
         self._state: ConsumerState | None = None
 
     async def run(self) -> None:
@@ -33,26 +34,27 @@ class Lag:
         telemetry.gauges(
             "app_platform.consumer.waiting",
             "Events that no replica has got yet",
-            lambda: self._read("waiting"),
+            lambda: self.readings("waiting"),
         )
         telemetry.gauges(
             "app_platform.consumer.in_hand",
             "Events that replicas have in hand or set back",
-            lambda: self._read("in_hand"),
+            lambda: self.readings("in_hand"),
         )
         telemetry.gauges(
             "app_platform.consumer.redelivered",
             "Those of them that came before",
-            lambda: self._read("redelivered"),
+            lambda: self.readings("redelivered"),
         )
         while True:
             try:
                 self._state = await consumer_state(self._nc, self._service)
             except UnreachableError:
                 self._state = None
-            await asyncio.sleep(_SECONDS)
+            await asyncio.sleep(self._seconds)
 
-    def _read(self, name: str) -> list[Reading]:
+    def readings(self, name: str) -> list[Reading]:
+        """One of the numbers, by its name in ``ConsumerState``; none while NATS does not tell."""
         if self._state is None:
             return []
         return [Reading(getattr(self._state, name), {"consumer": self._service})]
