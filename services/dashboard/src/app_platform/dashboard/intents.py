@@ -4,7 +4,7 @@ Everything here is asked for as ``PartialObjectMetadata``, also what the API ser
 comes to the dashboard but the ones that somebody has just entered.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,8 +18,9 @@ from app_platform.dashboard.labelled_secrets import (
     traced,
 )
 from app_platform.dashboard.secret_forms import Wanted
-from app_platform.kube import SECRETS, KubeClient, Selector
+from app_platform.kube import SECRETS, KubeClient, Object, Selector
 
+_SEARCHED: Final = (names.SECRET_STATUS, names.SECRET_MESSAGE, names.SECRET_KEYS, names.TARGET_NAMESPACES)
 SELECTOR: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
 
@@ -79,14 +80,27 @@ def intent(obj: Mapping[str, Any]) -> Intent:
     )
 
 
-async def listed(own: KubeClient, app: str) -> list[Intent]:
-    """All of an app's, by name.
+async def objects(own: KubeClient, app: str) -> list[Object]:
+    """The metadata of all of an app's, by name.
 
     Args:
         own: The dashboard's own client, from ``Access.own_after(intents("list", app))``.
         app: Whose.
     """
-    return [intent(each) for each in await _secrets(own, app).all()]
+    found = await own.list(SECRETS, names.platform_namespace(app), SELECTOR, metadata_only=True)
+    return sorted(found, key=lambda each: str(each["metadata"]["name"]))
+
+
+def words(obj: Mapping[str, Any]) -> Iterator[str]:
+    """What a search looks at, without reading the rest."""
+    notes = obj["metadata"].get("annotations") or {}
+    yield obj["metadata"]["name"]
+    yield from (notes.get(each, "") for each in _SEARCHED)
+
+
+async def listed(own: KubeClient, app: str) -> list[Intent]:
+    """All of an app's, by name; arguments as above."""
+    return [intent(each) for each in await objects(own, app)]
 
 
 async def find(own: KubeClient, app: str, name: str) -> Intent | None:

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 PAGE_SIZE: Final = 50
 _MAX_QUERY: Final = 100
 _T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Table(Generic[_T]):
     pages: int
     found: int
     total: int
+
+    def mapped(self, make: Callable[[_T], _U]) -> "Table[_U]":
+        """The same page, its rows made into something else: what a row takes to be shown is done for those that are."""
+        return Table(
+            [make(row) for row in self.rows], self.query, self.page, self.pages, self.found, self.total
+        )
 
     @property
     def first(self) -> int:

@@ -1,8 +1,8 @@
 """App registrations: list, create, edit and delete, for platform admins; one of them with its conditions, for everybody in its app."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
@@ -25,13 +25,16 @@ _EMPTY_ROWS: Final = 3
 @router.get("")
 async def show(visit: Visitor, q: str = "", page: int = 1) -> Response:
     """All of them."""
-    listed = await visit.access.kube.list(REGISTRATIONS)
-    found = sorted((Registration.from_object(each) for each in listed), key=lambda each: each.name)
-    created = {each["metadata"]["name"]: each["metadata"].get("creationTimestamp", "") for each in listed}
+    listed = sorted(
+        await visit.access.kube.list(REGISTRATIONS), key=lambda each: str(each["metadata"]["name"])
+    )
+    rows = table(listed, _searched, q, page)
     return visit.page(
         "registrations/list.html",
-        table=table(found, _searched, q, page),
-        created=created,
+        table=rows.mapped(Registration.from_object),
+        created={
+            each["metadata"]["name"]: each["metadata"].get("creationTimestamp", "") for each in rows.rows
+        },
         may_create=await visit.access.allows(registrations("create")),
     )
 
@@ -162,11 +165,14 @@ def _generation(form: Form) -> int:
     return int(text) if text.isascii() and text.isdigit() else -1
 
 
-def _searched(registration: Registration) -> Sequence[str]:
-    ready = registration.status.condition(ConditionType.READY)
-    groups = (entry.group for entry in registration.spec.access)
-    state = () if ready is None else (ready.reason, ready.message)
-    return (registration.name, registration.spec.display_name, *registration.spec.namespaces, *groups, *state)
+def _searched(obj: Mapping[str, Any]) -> Iterator[str]:
+    """The words of a registration as the API server sends it."""
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    yield from (obj["metadata"]["name"], spec.get("displayName") or "", *(spec.get("namespaces") or ()))
+    yield from (str(entry.get("group", "")) for entry in spec.get("access") or ())
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == ConditionType.READY:
+            yield from (condition.get("reason", ""), condition.get("message", ""))
 
 
 def _new_form(visit: Visit, entered: Entered, found: Sequence[str] = ()) -> Response:

@@ -27,11 +27,11 @@ _EMPTY_ROWS: Final = 3
 async def show(visit: InApp, q: str = "", page: int = 1) -> Response:
     """The list."""
     own = await visit.access.own_after(intents("list", visit.app))
-    found = await store.listed(own, visit.app)
+    rows = table(await store.objects(own, visit.app), store.words, q, page)
     ready = visit.registration.status.condition(ConditionType.READY)
     return visit.page(
         "secrets/list.html",
-        table=table(found, _searched, q, page),
+        table=rows.mapped(store.intent),
         ready=ready if ready is None or ready.status != "True" else None,
         may_create=await visit.access.allows(intents("create", visit.app)),
         may_change=await visit.access.allows(intents("update", visit.app)),
@@ -148,10 +148,6 @@ async def _found(visit: AppVisit, name: str) -> Intent:
     if there is None:
         raise NotFound("no such secret", status=HTTPStatus.NOT_FOUND)
     return there
-
-
-def _searched(intent: Intent) -> Sequence[str]:
-    return (intent.name, intent.status, intent.message, *intent.keys, *intent.targets)
 
 
 def _new_form(visit: AppVisit, form: Form, faults: Sequence[str] = ()) -> Response:
