@@ -44,7 +44,7 @@ class PlatformFacts:
     """What is known of the platform.
 
     Attributes:
-        all_registrations: Every one that can be read; the names of those that cannot are in ``unreadable``.
+        all_registrations: Every one.
         all_consumers: Of the services.
         all_letters: Dead letters, oldest first.
         all_leases: Of the watchers.
