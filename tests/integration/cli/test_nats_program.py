@@ -22,7 +22,7 @@ from support.consuming import changed
 from support.documents import shell_commands
 from support.nats import NatsServer
 
-SHOWN = [words for page, words in shell_commands("nats") if page == "docs/operations.md"]
+SHOWN = [words for page, words in shell_commands("nats") if page in ("docs/operations.md", "docs/runbook.md")]
 LIVE = ["sub", "app-platform.events.my-app.>"]
 """This one waits for what comes; it is tried below."""
 TELLS = {

@@ -7,7 +7,7 @@ import pytest
 from support.documents import ROOT
 from support.observability import alerts, board, expressions, selectors
 
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 
 
 @pytest.mark.parametrize(("title", "expression"), list(expressions()))
@@ -28,14 +28,14 @@ def test_names_are_found_wherever_they_stand() -> None:
 def test_every_alert_says_what_it_means_and_what_to_do(rule: dict[str, dict[str, str]]) -> None:
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert rule["annotations"]["summary"]
-    assert rule["annotations"]["runbook"] == f"docs/operations.md#{str(rule['alert']).lower()}"
-    section = re.search(rf"^#### {rule['alert']}\n(.*?)(?=^#|\Z)", OPERATIONS, re.MULTILINE | re.DOTALL)
-    assert section, f"docs/operations.md has no section {rule['alert']}"
+    assert rule["annotations"]["runbook"] == f"docs/runbook.md#{str(rule['alert']).lower()}"
+    section = re.search(rf"^### {rule['alert']}\n(.*?)(?=^#|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    assert section, f"docs/runbook.md has no section {rule['alert']}"
     assert len(section[1].split()) > 15, "the section says what to do"
 
 
 def test_every_section_is_about_an_alert() -> None:
-    sections = set(re.findall(r"^#### (AppPlatform\w+)$", OPERATIONS, re.MULTILINE))
+    sections = set(re.findall(r"^### (AppPlatform\w+)$", RUNBOOK, re.MULTILINE))
     assert sections == {rule["alert"] for rule in alerts()}
 
 

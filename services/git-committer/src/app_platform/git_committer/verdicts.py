@@ -1,6 +1,6 @@
 """What is said of a platform repository: the condition ``RepositoryReady``, and what becomes of a batch. Pure.
 
-Guarantees: whatever is wrong with a repository has a reason of its own, so that it can be looked up in docs/operations.md and
+Guarantees: whatever is wrong with a repository has a reason of its own, so that it can be looked up in docs/github.md and
 alerted on.
 """
 

@@ -22,8 +22,8 @@ _OWNERS: Final = {
 _ADVICE: Final = {
     ConditionType.READY: "See the condition that its message names, below.",
     ConditionType.NAMESPACES: "Do what the message says; a platform admin can hand over a namespace of nobody's with the annotation labrats.work/adopt.",
-    ConditionType.ENCRYPTION_KEY: 'Check that the AGE key secret exists in the platform namespace; restore it from a backup (docs/operations.md, "The age key of an app is lost").',
-    ConditionType.REPOSITORY: "The operator needs access to the Git forge to commit: do what the message says (docs/operations.md lists every reason).",
+    ConditionType.ENCRYPTION_KEY: 'Check that the AGE key secret exists in the platform namespace; restore it from a backup (docs/runbook.md, "The age key of an app is lost").',
+    ConditionType.REPOSITORY: "The operator needs access to the Git forge to commit: do what the message says (docs/github.md lists every reason).",
     ConditionType.SYNC: "See the GitRepository and the Kustomization of the platform namespace. One file that cannot be applied stops all of the app.",
 }
 _SEVERAL: Final = 5
