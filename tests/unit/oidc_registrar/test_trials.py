@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_platform.contracts import names
+from app_platform.kube import Unavailable
 from app_platform.oidc_registrar import credentials, deployments, trials
-from app_platform.oidc_registrar.ports import Progress
+from app_platform.oidc_registrar.ports import ConflictError, Progress, Stored
 from app_platform.oidc_registrar.rendering import Entry, sha256
 from app_platform.oidc_registrar.rollout import NO_DEPLOYMENT, Loop, Pace
+from app_platform.runtime import PublishError
 from support.fakes.oidc import DASHBOARD_URL, World, client_secret
 
 APP, WEB = "my-app", "web"
@@ -188,6 +190,36 @@ async def test_authelia_that_is_rolled_out_but_not_well_gets_some_time_and_no_mo
     answers["well"] = True
     await world.quiet()
     assert world.clients.status(APP, "a") == "Registered"
+
+
+async def turns_until(is_so: Callable[[], bool]) -> None:
+    """Let other tasks run until something holds."""
+    for _ in range(100_000):
+        if is_so():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it never becomes so")
+
+
+async def test_the_loop_goes_on_after_errors_and_when_it_is_woken(caplog: pytest.LogCaptureFixture) -> None:
+    world = await with_clients("a")
+    errors: list[Exception] = [Unavailable("away"), ConflictError("overtaken"), PublishError("not confirmed")]
+    load = world.ledger.load
+
+    async def failing() -> Stored | None:
+        if errors:
+            raise errors.pop()
+        return await load()
+
+    world.ledger.load = failing  # type: ignore[method-assign]
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(world.loop.run())
+        await turns_until(lambda: not errors)
+        await world.handle()
+        await turns_until(lambda: world.clients.status(APP, "a") == "Registered")
+        running.cancel()
+    assert "overtaken" not in caplog.text, "a conflict is no warning"
+    assert "away" in caplog.text
 
 
 async def test_without_a_deployment_everything_waits_and_says_for_what() -> None:
