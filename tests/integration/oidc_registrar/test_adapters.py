@@ -111,6 +111,19 @@ async def test_marks_are_written_once_and_not_over_a_change(
     assert names.OIDC_STATUS not in last.annotations
 
 
+async def test_one_that_cannot_be_changed_is_known_and_can_be_told(
+    root: KubeClient, registrar: KubeClient, app: str
+) -> None:
+    await make(root, app)
+    fixed = {"immutable": True}
+    await root.merge_patch(SECRETS, "web", names.platform_namespace(app), fixed, metadata_only=True)
+    clients = KubernetesClients(registrar)
+    (found,) = await clients.read(app)
+    assert found.immutable
+    told = Mark("web", found.uid, found.resource_version, {names.OIDC_STATUS: "Failed: …"})
+    await clients.mark(app, told)
+
+
 @pytest.mark.parametrize("way", ["deleted", "label taken off"])
 async def test_one_that_goes_stays_until_it_is_let_go(
     root: KubeClient, registrar: KubeClient, app: str, way: str

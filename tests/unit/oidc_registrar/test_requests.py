@@ -135,6 +135,7 @@ def test_labels_and_types_that_are_refused() -> None:
         (labelled(SECRET_INTENT_LABEL="true"), "cannot be both"),
         (labelled(MANAGED_BY_LABEL="app-platform"), "take off the label"),
         (replace(client_secret(), type="kubernetes.io/tls"), "type Opaque"),
+        (replace(client_secret(), immutable=True), "without 'immutable'"),
     ]:
         with pytest.raises(Refused, match=says):
             read(secret)

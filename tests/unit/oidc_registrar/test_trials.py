@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_platform.contracts import names
-from app_platform.kube import Unavailable
+from app_platform.kube import Forbidden, Invalid, Unavailable
 from app_platform.oidc_registrar import credentials, deployments, trials
 from app_platform.oidc_registrar.ports import ConflictError, Progress, Stored
 from app_platform.oidc_registrar.rendering import Entry, sha256
@@ -189,6 +189,27 @@ async def test_authelia_that_is_rolled_out_but_not_well_gets_some_time_and_no_mo
     assert phase_of(world) == "waiting"
     answers["well"] = True
     await world.quiet()
+    assert world.clients.status(APP, "a") == "Registered"
+
+
+@pytest.mark.parametrize(
+    "error", [Invalid("immutable"), Forbidden("no right"), ValueError("not a registration")]
+)
+async def test_an_app_that_cannot_be_written_to_keeps_nobody_waiting(error: Exception) -> None:
+    world = await with_clients("a")
+    world.clients.put("other", client_secret("shop", "shop", "other"))
+    for app in world.apps:
+        await world.handle(app)
+
+    def refuse(name: str) -> None:
+        if name == "a":
+            raise error
+
+    world.clients.before_mark = refuse
+    await world.quiet()
+    assert world.clients.status("other", "shop") == "Registered"
+    world.clients.before_mark = lambda _name: None
+    await world.settle()
     assert world.clients.status(APP, "a") == "Registered"
 
 

@@ -77,6 +77,7 @@ def client_secret(obj: Mapping[str, Any]) -> ClientSecret:
         finalizers=tuple(meta.get("finalizers") or ()),
         # Taking the label off withdraws a client just as deleting the Secret does.
         deleting="deletionTimestamp" in meta or not _is_labelled(meta),
+        immutable=bool(obj.get("immutable")),
         data=_decoded(obj),
     )
 

@@ -47,6 +47,7 @@ class ClientSecret:
         created: When it was made (RFC 3339).
         data: Key to raw value.
         deleting: It is being deleted, or asks for no client any more.
+        immutable: What it holds cannot be changed.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ClientSecret:
     annotations: Mapping[str, str] = field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
     deleting: bool = False
+    immutable: bool = False
     data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def says(self, annotations: Mapping[str, str | None]) -> bool:

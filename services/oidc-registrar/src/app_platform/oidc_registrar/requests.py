@@ -78,6 +78,8 @@ def _labelled(app: str, secret: ClientSecret) -> str:
     client_id = secret.labels.get(names.OIDC_CLIENT_LABEL, "")
     if secret.type != "Opaque":
         raise Refused("make it anew as a Secret of type Opaque")
+    if secret.immutable:
+        raise Refused("make it anew without 'immutable': the client secret is written into it")
     if names.SECRET_INTENT_LABEL in secret.labels:
         raise Refused(f"take off the label {names.SECRET_INTENT_LABEL}: one Secret cannot be both")
     if names.MANAGED_BY_LABEL in secret.labels:

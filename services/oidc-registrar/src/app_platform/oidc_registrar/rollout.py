@@ -7,7 +7,6 @@ Leaves out: what the answers mean (``trials``); which clients are asked for (``h
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app_platform.contracts import ConditionType, Registration, names
-from app_platform.kube import Forbidden, KubeError, NotFound
+from app_platform.kube import BadRequest, Forbidden, Invalid, KubeError, NotFound
 from app_platform.oidc_registrar import registry, trials
 from app_platform.oidc_registrar.dashboard import with_dashboard
 from app_platform.oidc_registrar.handlers import settle
@@ -27,6 +26,8 @@ from app_platform.runtime import PublishError
 _LOG: Final = logging.getLogger(__name__)
 NO_DEPLOYMENT: Final = "Authelia's Deployment is not there"
 _AT_ONCE: Final = 0.0
+_OF_ONE_APP: Final = (BadRequest, Forbidden, Invalid, NotFound, ValueError)
+"""What is wrong with one app's objects, and must not keep the others waiting; that app's own events tell of it."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,8 @@ class Loop:
             # An app whose namespaces are ready will let us look in a moment; one that has none cannot have clients.
             if _is_served(await self.ports.registrations.get(app)):
                 raise
+        except _OF_ONE_APP as error:
+            _LOG.warning("%s: cannot be looked at: %s", app, type(error).__name__)
 
     async def _idle(self, state: State) -> float:
         checked = trials.checked(state)
@@ -185,8 +188,10 @@ class Loop:
     async def _settle_all(self, state: State) -> float:
         """Tell the apps whose clients stand otherwise than they were told; one that cannot be told now has its own next event."""
         for app in state.registry.unsettled:
-            with contextlib.suppress(Forbidden, NotFound):
+            try:
                 await settle(self.ports, app)
+            except _OF_ONE_APP as error:
+                _LOG.warning("%s: cannot be told how its clients stand: %s", app, type(error).__name__)
         stored = await self.ports.ledger.load()
         if stored is None:
             return self.pace.idle
