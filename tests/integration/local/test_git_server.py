@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from app_platform.gitread import new_key_pair
+from app_platform.gitread.credentials import SshKey
 from app_platform.local import Platform
 from support.gitrepo import run_git
 
@@ -170,3 +174,68 @@ def test_fetches_whose_request_git_compresses(
     assert run_git("push", "origin", "HEAD:main", folder=tree, user=admin).returncode == 0
     done = run_git("fetch", "origin", folder=other, user=admin)
     assert done.returncode == 0, done.stderr
+
+
+def over_ssh(
+    platform: Platform, folder: Path, private: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run git with an SSH key, knowing the server as the dashboard does."""
+    key = SshKey(private, platform.state.known_hosts.read_text())
+    env = {"PATH": os.environ["PATH"], **key.environment(folder)}
+    return subprocess.run(
+        ["git", *arguments], env=env, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_deploy_key_reads_its_repository_and_nothing_else(
+    api: Api, platform: Platform, repository: str, tmp_path: Path
+) -> None:
+    tree = pushed(api, platform, repository, tmp_path)
+    mine, stranger = new_key_pair(), new_key_pair()
+    url = f"{platform.env['GIT_SSH_URL']}/apps/{repository}.git"
+    refused = over_ssh(platform, tmp_path, mine.private, "ls-remote", url)
+    assert "Permission denied (publickey)" in refused.stderr
+
+    assert api("POST", f"apps/{repository}/keys", {"key": f"{mine.public} of somebody"})[0] == 204
+    head = run_git("rev-parse", "HEAD", folder=tree).stdout.strip()
+    assert over_ssh(platform, tmp_path, mine.private, "ls-remote", url, "main").stdout.startswith(head)
+    assert "Permission denied" in over_ssh(platform, tmp_path, stranger.private, "ls-remote", url).stderr
+
+    other = f"{repository}-other"
+    api("PUT", f"apps/{other}")
+    api("POST", f"apps/{other}/keys", {"key": stranger.public})
+    for path in (f"apps/{other}.git", "apps/none.git", "../../etc/passwd", "apps"):
+        elsewhere = f"{platform.env['GIT_SSH_URL']}/{path}"
+        assert (
+            "this key may not do that"
+            in over_ssh(platform, tmp_path, mine.private, "ls-remote", elsewhere).stderr
+        )
+    wrote = over_ssh(platform, tmp_path, mine.private, "-C", str(tree), "push", url, "HEAD:refs/heads/evil")
+    assert "this key may not do that" in wrote.stderr
+
+    api("DELETE", f"apps/{repository}")
+    assert "Permission denied" in over_ssh(platform, tmp_path, mine.private, "ls-remote", url).stderr
+
+
+def test_ssh_gives_no_shell(api: Api, platform: Platform, repository: str, tmp_path: Path) -> None:
+    mine = new_key_pair()
+    api("POST", f"apps/{repository}/keys", {"key": mine.public})
+    env = SshKey(mine.private, platform.state.known_hosts.read_text()).environment(tmp_path)
+    host, port = platform.env["GIT_SSH_URL"].removeprefix("ssh://").split(":")
+    for command in (
+        [],
+        ["id"],
+        ["git-upload-pack '/'; id"],
+        [f"git-upload-pack 'apps/{repository}.git'; id"],
+    ):
+        ssh = [*shlex.split(env["GIT_SSH_COMMAND"]), "-p", port, host, *command]
+        done = subprocess.run(ssh, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "uid=" not in done.stdout
+
+
+@pytest.mark.parametrize("key", ["", "ssh-ed25519", "ssh-ed25519 nonsense", "-----BEGIN PRIVATE KEY-----"])
+def test_what_is_no_key_is_refused(api: Api, repository: str, key: str) -> None:
+    status, said = api("POST", f"apps/{repository}/keys", {"key": key})
+    assert status == 400
+    assert "not a public key" in said["error"]

@@ -1,4 +1,4 @@
-"""The command line: `python -m app_platform.local up|down|reset|demo|status|logs|start|stop|restart|kill|tool`.
+"""The command line: `python -m app_platform.local up|down|reset|demo|status|logs|start|stop|restart|kill|repository|tool`.
 
 Errors of the platform are printed as they are, and end with code 1.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app_platform.local.demo import Report, demonstrate
 from app_platform.local.errors import LocalError
+from app_platform.local.git.administer import AppRepository
 from app_platform.local.options import SERVICES, Options
 from app_platform.local.platform import Platform
 from app_platform.local.programs import SAMPLE_USERS
@@ -93,6 +94,16 @@ def command(arguments: argparse.Namespace) -> None:
     actions[arguments.command](arguments.name)
 
 
+def repository(arguments: argparse.Namespace) -> None:
+    """Make an app repository on the local Git server, and add a deploy key if one is given."""
+    found = AppRepository(Platform(arguments.state_dir).env, arguments.name)
+    found.make()
+    if arguments.deploy_key:
+        found.add_deploy_key(arguments.deploy_key)
+    _print(f"clone and push   {found.push_url}")
+    _print(f"for Flux         {found.ssh_url}")
+
+
 def show_tool(arguments: argparse.Namespace) -> None:
     """Print where a program is; find, fetch or build it first."""
     _print(str(find_tool(arguments.name, os.environ, _reporter())))
@@ -125,6 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     logs_parser.add_argument("-n", "--lines", type=int, default=20)
     for name in ("start", "stop", "restart", "kill"):
         add(name, command, f"{name} one process").add_argument("name")
+    repository_parser = add("repository", repository, "make an app repository on the local Git server")
+    repository_parser.add_argument("name", help="of the repository, for instance apps.my-app")
+    repository_parser.add_argument("--deploy-key", metavar="KEY", help="let this public key read it")
     add("tool", show_tool, "print the path of a program").add_argument("name")
     return parser
 

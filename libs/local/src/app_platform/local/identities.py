@@ -1,4 +1,4 @@
-"""Who may call the local API server and Git server: tokens and keys, made once per state directory.
+"""Who may call the local API server and Git server, and by what that one is known: tokens and keys, made once per state directory.
 
 Each service is known to the API server as its ServiceAccount in `app-platform-system`, so that the RBAC it has in a
 real cluster is the RBAC it is tested with.
@@ -14,6 +14,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from app_platform.gitread import github_known_hosts, new_key_pair
+from app_platform.local.paths import StateDir
 
 SYSTEM_NAMESPACE = "app-platform-system"
 
@@ -62,6 +65,16 @@ def keep_signing_key(path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     form, encoding = serialization.PrivateFormat.TraditionalOpenSSL, serialization.Encoding.PEM
     write_private(path, key.private_bytes(encoding, form, serialization.NoEncryption()).decode())
+
+
+def keep_host_key(state: StateDir, port: int) -> None:
+    """The Git server's SSH host key, made unless it is there already, and the file by which clients know it."""
+    public = state.ssh_host_key.with_suffix(".pub")
+    if not (state.ssh_host_key.exists() and public.exists()):
+        pair = new_key_pair()
+        write_private(state.ssh_host_key, pair.private)
+        public.write_text(pair.public + "\n")
+    state.known_hosts.write_text(f"[127.0.0.1]:{port} {public.read_text()}{github_known_hosts()}")
 
 
 def write_private(path: Path, text: str) -> None:

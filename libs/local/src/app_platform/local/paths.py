@@ -77,6 +77,16 @@ class StateDir:
         return self.config / "users.yml"
 
     @property
+    def ssh_host_key(self) -> Path:
+        """The Git server's own SSH key."""
+        return self.config / "git-ssh-host.key"
+
+    @property
+    def known_hosts(self) -> Path:
+        """By which SSH knows the Git server, and GitHub."""
+        return self.config / "known_hosts"
+
+    @property
     def ports_file(self) -> Path:
         """The port of each listener, chosen once."""
         return self.root / "ports.json"

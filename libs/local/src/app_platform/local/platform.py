@@ -31,6 +31,7 @@ from app_platform.local.envfile import read_env, write_env
 from app_platform.local.errors import ClusterError, ControlError, StateError
 from app_platform.local.identities import (
     administrator,
+    keep_host_key,
     keep_signing_key,
     keep_tokens,
     service_account,
@@ -179,6 +180,7 @@ class Platform:
         if self.options.tls:
             certificates.keep(state.certificates)
         write_private(state.nats_config, nats_config(site))
+        keep_host_key(state, site.ports["git-ssh"])
         self._keep_users()
         for user in users:
             write_private(state.kubeconfig(user.name), self._kubeconfig(site, user.name))

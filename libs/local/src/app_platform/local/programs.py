@@ -29,6 +29,7 @@ PORTS = (
     "nats-monitor",
     "nats-bootstrap",
     "git",
+    "git-ssh",
     "source",
     "kustomize",
     "kustomize-metrics",
@@ -223,6 +224,8 @@ def git(site: Site) -> Child:
             site.url(name) + "/webhooks/github" for name in webhook_listeners(site.options)
         ),
         APP_PLATFORM_GIT_WEBHOOK_SECRET=site.tokens["webhook"],
+        APP_PLATFORM_GIT_SSH_PORT=str(site.ports["git-ssh"]),
+        APP_PLATFORM_GIT_SSH_HOST_KEY=str(site.state.ssh_host_key),
     )
     command = (sys.executable, "-m", "app_platform.local.git")
     return Child("git", command, env, f"{site.url('git')}/healthz", tier=STORES)
@@ -310,6 +313,7 @@ def pages_env(site: Site) -> dict[str, str]:
         "APP_PLATFORM_DASHBOARD_URL": site.url("dashboard"),
         "APP_PLATFORM_DASHBOARD_PORT": str(site.ports["dashboard"]),
         "APP_PLATFORM_OIDC_ISSUER_URL": site.url("oidc"),
+        "APP_PLATFORM_GIT_KNOWN_HOSTS_FILE": str(site.state.known_hosts),
     }
 
 
@@ -335,6 +339,7 @@ def user_env(site: Site) -> dict[str, str]:
         "NATS_OPERATOR_NKEY": str(key_file(site.state.nats_keys, OPERATOR)),
         **({name: str(files / file) for name, file in tls.items()} if site.options.tls else {}),
         "GIT_URL": site.url("git"),
+        "GIT_SSH_URL": site.url("git-ssh", "ssh").replace("//", "//git@"),
         "GIT_TOKEN": site.tokens["git"],
         **({} if site.options.cluster else {"OIDC_ISSUER_URL": site.url("oidc")}),
         "DASHBOARD_URL": site.url("dashboard"),

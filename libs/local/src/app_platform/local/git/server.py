@@ -4,6 +4,7 @@
     GET    /api/repos/<owner>/<name>                          {"name", "cloneUrl", "defaultBranch", "empty"}, or 404
     DELETE /api/repos/<owner>/<name>                          204, whether it existed or not
     PUT    /api/repos/<owner>/<name>/credentials/<username>   {"password", "access": "read"|"write"}: 204
+    POST   /api/repos/<owner>/<name>/keys                     {"key": "ssh-… …"}, a deploy key that may read over SSH: 204
     GET    /healthz                                           200
     *      /<owner>/<name>.git/…                              Git's smart HTTP protocol
 
@@ -19,6 +20,7 @@ from aiohttp import web
 from app_platform.local.git import backend
 from app_platform.local.git.access import Verdict, basic_credentials, is_administrator, is_write, may_access
 from app_platform.local.git.hooks import Hooks, refs_of
+from app_platform.local.git.ssh import NotAKeyError, public_line
 from app_platform.local.git.store import BadNameError, Repository, Store, is_empty
 
 _LARGEST_PUSH = 1 << 30
@@ -49,6 +51,7 @@ class GitServer:
         app.router.add_get("/api/repos/{owner}/{name}", self.show)
         app.router.add_delete("/api/repos/{owner}/{name}", self.delete)
         app.router.add_put("/api/repos/{owner}/{name}/credentials/{username}", self.set_credential)
+        app.router.add_post("/api/repos/{owner}/{name}/keys", self.add_key)
         app.on_cleanup.append(self._finish)
         app.router.add_route("*", "/{owner}/{name}.git/{rest:.+}", self.git)
         return app
@@ -84,6 +87,16 @@ class GitServer:
         if not isinstance(password, str) or not password or access not in ("read", "write"):
             raise web.HTTPBadRequest(text='the body must be {"password": "…", "access": "read" or "write"}')
         repository.set_credential(request.match_info["username"], password, access)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def add_key(self, request: web.Request) -> web.Response:
+        """Add a deploy key."""
+        repository = self._existing(request)
+        try:
+            line = public_line(str((await request.json()).get("key", "")))
+        except NotAKeyError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        repository.add_deploy_key(line)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def git(self, request: web.Request) -> web.StreamResponse:

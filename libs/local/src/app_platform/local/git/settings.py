@@ -19,6 +19,12 @@ class GitSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address on which it listens.")
     port: int = Field(ge=1, le=65535, description="Its port.")
     url: str = Field(default="", description="Under which clients reach it; http://<host>:<port> if empty.")
+    ssh_port: int = Field(
+        default=0, ge=0, le=65535, description="Port on which deploy keys read over SSH; 0 for none."
+    )
+    ssh_host_key: Path | None = Field(
+        default=None, description="File with the private host key for that, in OpenSSH's format."
+    )
     data: Path = Field(description="Folder of the repositories.")
     token: SecretStr = Field(description="Administrator's token.")
     webhook_urls: str = Field(default="", description="Who is told of pushes, separated by blanks.")

@@ -1,4 +1,4 @@
-"""Repositories and their credentials on disk: `<root>/<owner>/<name>.git` and `….credentials.json` beside it.
+"""Repositories and their credentials on disk: `<root>/<owner>/<name>.git`, `….credentials.json` and `….keys.json` beside it.
 
 Of a password only a salted hash is kept. It is a fast hash: passwords here are generated tokens, not words.
 """
@@ -89,9 +89,23 @@ class Repository:
         known[username] = Credential.of(username, password, access)
         write_private(self._credentials_file, json.dumps([asdict(each) for each in known.values()], indent=2))
 
+    @property
+    def _keys_file(self) -> Path:
+        return self.path.with_suffix(".keys.json")
+
+    def deploy_keys(self) -> frozenset[str]:
+        """The public keys that open it for reading, each as `<kind> <key>`."""
+        return frozenset(json.loads(self._keys_file.read_text())) if self._keys_file.exists() else frozenset()
+
+    def add_deploy_key(self, line: str) -> None:
+        """Let a key read; nothing is written if it does already."""
+        if line not in (known := self.deploy_keys()):
+            write_private(self._keys_file, json.dumps(sorted({*known, line}), indent=2))
+
     def delete(self) -> None:
         """Remove the repository and its credentials."""
         self._credentials_file.unlink(missing_ok=True)
+        self._keys_file.unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -110,6 +124,10 @@ class Store:
             BadNameError: the owner or name could lead elsewhere on disk.
         """
         return Repository(owner, name, self.root / valid_name(owner) / f"{valid_name(name)}.git")
+
+    def knows_key(self, line: str) -> bool:
+        """Whether a key opens any repository."""
+        return any(line in json.loads(file.read_text()) for file in self.root.glob("*/*.keys.json"))
 
     async def create(self, repository: Repository) -> bool:
         """Create an empty repository with default branch `main`; false if it was there already."""
