@@ -307,6 +307,13 @@ def test_others_do_not_see_that_there_is_anything(visitor: NewVisitor, name: str
         assert somebody.open(path).get_by_role("heading", name="No such app").is_visible()
 
 
+def test_a_platform_admin_without_a_role_in_the_app_is_told_so(visitor: NewVisitor) -> None:
+    paula = visitor("paula")
+    for path, thing in ((SOURCES, "Git repositories"), (SYNCS, "kustomizations")):
+        assert f"You may not see {thing} here" in paula.open(path).inner_text("main")
+        paula.check()
+
+
 def test_what_a_policy_refuses_stands_at_its_field(visitor: NewVisitor) -> None:
     dev = visitor("dev")
     page = dev.open(f"{SOURCES}/new")

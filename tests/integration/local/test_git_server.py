@@ -235,7 +235,8 @@ def test_ssh_gives_no_shell(api: Api, platform: Platform, repository: str, tmp_p
 
 
 @pytest.mark.parametrize("key", ["", "ssh-ed25519", "ssh-ed25519 nonsense", "-----BEGIN PRIVATE KEY-----"])
-def test_what_is_no_key_is_refused(api: Api, repository: str, key: str) -> None:
-    status, said = api("POST", f"apps/{repository}/keys", {"key": key})
+def test_what_is_no_key_is_refused(api: Api, key: str) -> None:
+    api("PUT", "apps/without-keys")
+    status, said = api("POST", "apps/without-keys/keys", {"key": key})
     assert status == 400
     assert "not a public key" in said["error"]

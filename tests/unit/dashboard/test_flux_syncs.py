@@ -6,7 +6,7 @@ import pytest
 
 from app_platform.contracts import Registration
 from app_platform.dashboard.flux.advice import advice
-from app_platform.dashboard.flux.graph import MISSING, graph
+from app_platform.dashboard.flux.graph import MISSING, MOST, graph
 from app_platform.dashboard.flux.objects import conditions
 from app_platform.dashboard.flux.refusals import SYNC_FIELDS, at_field
 from app_platform.dashboard.flux.sync_entries import Choices, SyncEntry, entry_of, sync_entry, sync_faults
@@ -157,7 +157,13 @@ def test_a_circle_is_drawn() -> None:
 
 
 def test_nothing_is_drawn_when_nothing_waits() -> None:
-    assert graph([sync(kustomization("a"))]).boxes == []
+    assert not graph([sync(kustomization("a"))]).boxes
+
+
+def test_what_is_too_large_to_be_looked_at_is_not_drawn() -> None:
+    chain = [sync(kustomization(f"k{number}", f"k{number - 1}")) for number in range(1, MOST)]
+    assert len(graph(chain).boxes) == MOST
+    assert not graph([*chain, sync(kustomization("one", "more"))]).boxes
 
 
 def test_long_names_keep_both_ends() -> None:

@@ -141,7 +141,7 @@ def test_an_acknowledged_message_is_on_disk() -> None:
 
 def test_users_are_told_where_everything_is() -> None:
     env = user_env(site(Options(services=())))
-    addresses = {"NATS_URL", "GIT_URL", "OIDC_ISSUER_URL", "DASHBOARD_URL"}
+    addresses = {"NATS_URL", "GIT_URL", "GIT_SSH_URL", "OIDC_ISSUER_URL", "DASHBOARD_URL"}
     keys = {"NATS_NKEY", "NATS_READER_NKEY", "NATS_OPERATOR_NKEY"}
     assert env.keys() == {"KUBECONFIG", "GIT_TOKEN", "PATH_TOOLS", *addresses, *keys}
     assert "OIDC_ISSUER_URL" not in user_env(site(Options(services=(), cluster="theirs")))

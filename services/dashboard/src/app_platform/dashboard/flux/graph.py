@@ -12,6 +12,8 @@ from app_platform.dashboard.flux.syncs import Sync
 
 WIDTH: Final = 208
 HEIGHT: Final = 48
+MOST: Final = 100
+"""Boxes that are drawn at most."""
 _GAP_X: Final = 72
 _GAP_Y: Final = 20
 _MARGIN: Final = 4
@@ -59,7 +61,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Graph:
-    """Everything that is drawn; empty when nothing waits."""
+    """Everything that is drawn."""
 
     boxes: Sequence[Box]
     arrows: Sequence[Arrow]
@@ -68,9 +70,11 @@ class Graph:
 
 
 def graph(syncs: Sequence[Sync]) -> Graph:
-    """The graph of these Kustomizations."""
+    """The graph of these Kustomizations; empty when it would be too large to be looked at."""
     waits = {each.name: each.depends_on for each in syncs if each.depends_on}
     shown = sorted(waits.keys() | {name for names in waits.values() for name in names})
+    if len(shown) > MOST:
+        return Graph((), (), 0, 0)
     columns = _columns(shown, waits)
     states = {each.name: str(each.state) for each in syncs}
     boxes = {
@@ -95,28 +99,27 @@ def graph(syncs: Sequence[Sync]) -> Graph:
 
 def _columns(names: Sequence[str], waits: Mapping[str, Sequence[str]]) -> list[list[str]]:
     """Names by the length of the longest way to one that waits for nothing; within a column, near to what they wait for."""
-    depths: dict[str, int] = {}
-    for name in names:
-        _depth(name, waits, depths, ())
+    depths = _depths(names, waits)
     columns: list[list[str]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
-    places: dict[str, int] = {}
-    for name in sorted(names, key=depths.__getitem__):
+    for name in names:
         columns[depths[name]].append(name)
+    places: dict[str, int] = {}
     for column in columns:
         column.sort(key=lambda name: (_middle(waits.get(name, ()), places), name))
         places |= {name: row for row, name in enumerate(column)}
     return columns
 
 
-def _depth(
-    name: str, waits: Mapping[str, Sequence[str]], depths: dict[str, int], way: tuple[str, ...]
-) -> int:
-    if name in depths:
-        return depths[name]
-    # A step back along the way would close a circle: it is drawn, but does not count.
-    before = [other for other in waits.get(name, ()) if other not in (*way, name)]
-    found = max((_depth(other, waits, depths, (*way, name)) for other in before), default=-1) + 1
-    return depths.setdefault(name, found)
+def _depths(names: Sequence[str], waits: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    depths: dict[str, int] = {}
+    waiting = {name: set(waits.get(name, ())) for name in names}
+    while waiting:
+        free = [name for name, before in waiting.items() if before <= depths.keys()]
+        # In a circle nothing is ever free: one of it is taken as if it were.
+        for name in free or [min(waiting)]:
+            known = [depths[other] for other in waiting.pop(name) if other in depths]
+            depths[name] = max(known, default=-1) + 1
+    return depths
 
 
 def _middle(before: Sequence[str], places: Mapping[str, int]) -> float:

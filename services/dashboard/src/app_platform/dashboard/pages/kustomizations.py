@@ -50,6 +50,7 @@ async def show_all(visit: InApp, q: str = "", page: int = 1) -> Response:
         "kustomizations/list.html",
         table=table(syncs, _words, q, page),
         graph=graph(syncs),
+        waits=[each for each in syncs if each.depends_on],
         by_name={each.name: each for each in syncs},
         may_create=may_create,
     )
