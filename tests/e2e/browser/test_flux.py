@@ -265,6 +265,37 @@ def test_an_edit_that_somebody_overtook_is_not_made_unseen(
     assert dashboard.app().find(GIT_REPOSITORIES, name, HOME)["spec"]["ref"]["branch"] == "mine"
 
 
+def test_get_started_leads_to_forms_that_are_filled_in(visitor: NewVisitor) -> None:
+    ada = visitor("ada")
+    start = "/apps/my-app/start?repository=git@github.com:acme/my-app.git"
+    page = ada.open(start)
+    page.get_by_role("link", name="create a Git repository").click()
+    assert page.get_by_label("Name", exact=True).input_value() == "my-app"
+    assert page.get_by_label("SSH URL").input_value() == "git@github.com:acme/my-app.git"
+    page = ada.open(start)
+    page.locator("main").get_by_role("link", name=PROD, exact=True).click()
+    assert page.get_by_label("Name", exact=True).input_value() == PROD
+    assert page.get_by_label("Path").input_value() == "k8s/overlays/production"
+    assert page.get_by_label("Target namespace").input_value() == PROD
+    assert page.get_by_label("Source").input_value() == "my-app"
+    page.get_by_label("Interval").fill("often")
+    page.get_by_role("button", name="Create", exact=True).click()
+    assert page.locator("#interval-fault").is_visible()
+
+
+def test_a_button_that_came_too_late_is_offered_again(visitor: NewVisitor, name: str) -> None:
+    dev = visitor("dev")
+    page = dev.open(f"{SOURCES}/new?name={name}&url=https://github.com/acme/shop")
+    page.get_by_role("button", name="Create", exact=True).click()
+    dev.page.context.clear_cookies()
+    page.get_by_role("button", name="Suspend").click()
+    dev.sign_in("dev")
+    assert "nothing was done yet" in page.get_by_role("status").inner_text()
+    assert dev.path() == f"{SOURCES}/{name}"
+    page.get_by_role("button", name="Suspend").click()
+    state(page, "Suspended")
+
+
 def test_what_the_platform_manages_is_marked_and_cannot_be_changed(visitor: NewVisitor) -> None:
     ada = visitor("ada")
     for section, picture in ((SOURCES, "git-repositories"), (SYNCS, "kustomization-managed")):

@@ -65,6 +65,15 @@ def add_actions(router: APIRouter, section: Section, before_reconcile: Before = 
         scopes = [Scope(each, home, metadata_only=True) for each in (GIT_REPOSITORIES, KUSTOMIZATIONS)]
         return StreamingResponse(visit.site.live.events(*scopes), media_type="text/event-stream")
 
+    @router.get("/{name}/suspend")
+    @router.get("/{name}/resume")
+    @router.get("/{name}/reconcile")
+    async def again(visit: InApp, name: str) -> Response:
+        """Where somebody comes back to whose session had ended when a button was pressed."""
+        return visit.go(
+            section.href(visit, name), "You were signed out, so nothing was done yet. Press it again."
+        )
+
     @router.post("/{name}/suspend")
     async def suspend(visit: InApp, name: str, _form: Posted) -> Response:
         """Have Flux leave it alone."""

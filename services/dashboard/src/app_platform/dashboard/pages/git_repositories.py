@@ -50,10 +50,10 @@ async def show_all(visit: InApp, q: str = "", page: int = 1) -> Response:
 
 
 @router.get("/new")
-async def new(visit: InApp) -> Response:
-    """The form for another one."""
+async def new(visit: InApp, name: str = "", url: str = "") -> Response:
+    """The form for another one; the address may fill it in."""
     draft = await visit.draft()
-    return _form(visit, source_entry(draft) if draft.texts else SourceEntry(), {})
+    return _form(visit, source_entry(draft) if draft.texts else SourceEntry(name=name, url=url), {})
 
 
 @router.post("/new")

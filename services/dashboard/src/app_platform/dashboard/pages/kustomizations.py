@@ -57,11 +57,11 @@ async def show_all(visit: InApp, q: str = "", page: int = 1) -> Response:
 
 
 @router.get("/new")
-async def new(visit: InApp, source: str = "") -> Response:
-    """The form for another one; the address may name the source."""
+async def new(visit: InApp, name: str = "", source: str = "", path: str = "", target: str = "") -> Response:
+    """The form for another one; the address may fill it in."""
     draft, choices = await visit.draft(), await _choices(visit)
-    first = source or next(iter(choices.sources), "")
-    return _form(visit, choices, sync_entry(draft) if draft.texts else SyncEntry(source=first), {})
+    given = SyncEntry(name, source or next(iter(choices.sources), ""), path, target=target)
+    return _form(visit, choices, sync_entry(draft) if draft.texts else given, {})
 
 
 @router.post("/new")
