@@ -165,6 +165,16 @@ def test_a_deploy_key_is_for_one_repository_and_its_private_half_is_never_seen(
     for log in dashboard.platform.state.logs.iterdir():
         assert b"OPENSSH PRIVATE" not in log.read_bytes()
 
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("SSH URL").fill("https://github.com/acme/other")
+    page.get_by_role("button", name="Save").click()
+    assert page.get_by_role("heading", name="Deploy key").count() == 0
+    assert app.find(SECRETS, key_name(name), HOME) is None
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("SSH URL").fill("git@github.com:acme/other.git")
+    page.get_by_role("button", name="Save").click()
+    page.locator("#public-key").wait_for()
+
     page.get_by_role("link", name="Delete").click()
     ada.picture("git-repository-delete")
     page.get_by_role("button", name=f"Delete {name}").click()
@@ -308,10 +318,28 @@ def test_what_the_platform_manages_is_marked_and_cannot_be_changed(visitor: NewV
         state(page, "Ready")
         assert page.get_by_role("button", name="Suspend").count() == 0
         assert page.get_by_role("link", name="Delete").count() == 0
-        ada.open(f"{section}/{HOME}/edit")
-        assert ada.path() == f"{section}/{HOME}"
+        for rest in ("edit", "delete", *(("key",) if section == SOURCES else ())):
+            ada.open(f"{section}/{HOME}/{rest}")
+            assert ada.path() == f"{section}/{HOME}"
         if section == SYNCS:
             ada.picture(picture)
+
+
+def test_what_the_platform_manages_cannot_be_changed_by_a_made_up_request(
+    visitor: NewVisitor, dashboard: Dashboard
+) -> None:
+    ada = visitor("ada")
+    token = ada.open(SOURCES).locator("input[name=csrf]").first.get_attribute("value") or ""
+
+    def post(path: str) -> str:
+        headers = {"Origin": dashboard.url}
+        return ada.page.request.post(dashboard.url + path, form={"csrf": token}, headers=headers).text()
+
+    for section in (SOURCES, SYNCS):
+        for what in ("suspend", "reconcile", "delete"):
+            assert "is managed by the App Platform" in post(f"{section}/{HOME}/{what}")
+    post(f"{SOURCES}/{HOME}/key")
+    assert dashboard.app().find(SECRETS, key_name(HOME), HOME) is None
 
 
 def test_a_reader_sees_all_and_changes_nothing(visitor: NewVisitor) -> None:

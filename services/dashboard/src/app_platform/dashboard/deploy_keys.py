@@ -53,7 +53,7 @@ async def public_half(own: KubeClient, app: str, source: str) -> str:
 
 
 async def remove(own: KubeClient, app: str, source: str) -> None:
-    """Remove the key of a GitRepository that is gone."""
+    """Remove the key of a GitRepository, if it has one."""
     try:
         await own.delete(SECRETS, key_name(source), names.platform_namespace(app))
     except NotFound:

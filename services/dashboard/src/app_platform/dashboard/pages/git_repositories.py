@@ -136,6 +136,8 @@ async def edit(visit: InApp, name: str, form: Posted) -> Response:
         return visit.go(
             SECTION.href(visit, name), "Saved. Add the new deploy key to the repository that it names now."
         )
+    if there.has_deploy_key and not entry.by_ssh:
+        await _remove_key(visit, name, "patch")
     return visit.go(SECTION.href(visit, name), "Saved: Flux fetches it now.")
 
 
@@ -153,6 +155,8 @@ async def new_key(visit: InApp, name: str, form: Posted) -> Response:
     """Another key in place of the present one."""
     obj = await _get(visit, name)
     there = source(obj)
+    if not (there.changeable and there.has_deploy_key):
+        return visit.go(SECTION.href(visit, name))
     entry = SourceEntry(name, there.url, "", there.interval, form.text("known_hosts"))
     faults = source_faults(entry, visit.site.known_hosts, branch_needed=False)
     if faults:
@@ -178,9 +182,7 @@ async def delete(visit: InApp, name: str, _form: Posted) -> Response:
     """Delete it and its key."""
     had_key = source(await _get(visit, name)).has_deploy_key
     await changing.delete(visit.access.kube, GIT_REPOSITORIES, SECTION.where(visit, name))
-    if had_key:
-        own = await visit.access.own_after(git_repositories("delete", visit.app, name))
-        await deploy_keys.remove(own, visit.app, name)
+    await _remove_key(visit, name, "delete")
     more = " Take its deploy key off the repository, too." if had_key else ""
     return visit.go(SECTION.href(visit), f"{name} is deleted.{more}")
 
@@ -213,6 +215,12 @@ async def _make_key(
     own = await visit.access.own_after(git_repositories(verb, visit.app, entry.name))
     await deploy_keys.make(own, obj, host_keys(entry, visit.site.known_hosts), visit.person.kubernetes_name)
     await changing.reconcile(visit.access.kube, GIT_REPOSITORIES, SECTION.where(visit, entry.name))
+
+
+async def _remove_key(visit: AppVisit, name: str, verb: Literal["patch", "delete"]) -> None:
+    """Remove the key of one that is gone or needs none any more."""
+    own = await visit.access.own_after(git_repositories(verb, visit.app, name))
+    await deploy_keys.remove(own, visit.app, name)
 
 
 async def _public_half(visit: AppVisit, there: Source) -> str:
