@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from app_platform.contracts import names
-from app_platform.dashboard.web.cookies import SESSION
+from app_platform.dashboard.web.cookies import DRAFT, SESSION
 from app_platform.kube import NAMESPACES, ROLE_BINDINGS, SECRETS, Forbidden
 from app_platform.kube.registrations import REGISTRATIONS
 from integration.dashboard.conftest import CANARY, URL, Guest, House, texts
@@ -193,6 +193,34 @@ async def test_a_session_ends_for_everybody_who_has_its_cookie(house: House) -> 
     assert (await thief.get("/me")).status_code == 401
     for forged in ("", "x", guest.cookie[:-1] + "A", "../" + guest.cookie):
         assert (await (await house.browser(forged)).get("/me")).status_code == 401
+
+
+async def test_only_a_form_of_the_ended_session_itself_is_kept(house: House) -> None:
+    guest, path = await house.person("admin"), f"/apps/{house.world.mine.name}/secrets/_new"
+    found = await house.site.sessions.find(guest.cookie)
+    assert found is not None
+    await house.site.sessions.expire(found)
+    for fields, headers in (
+        (CREATE, {"Origin": "https://evil.example"}),
+        ({**CREATE, "csrf": "x"}, {}),
+        ({**CREATE, "description": "x" * 70_000}, {}),
+        ({**CREATE, "secret.env": CANARY * 200_000}, {}),
+    ):
+        answer = await guest.post(path, fields, headers)
+        assert answer.status_code == 401
+        assert "set-cookie" not in answer.headers
+        assert "is kept" not in texts(answer)
+    kept = await guest.post(path, CREATE)
+    assert kept.status_code == 401
+    assert "is kept" in texts(kept)
+    draft = kept.cookies[DRAFT]
+    again, other = await house.guest(guest.session.name, *guest.session.groups), await house.person("reader")
+    for who, name in ((other, ""), (again, "new")):
+        who.http.cookies.set(DRAFT, draft)
+        page = await who.get(path)
+        assert f'name="name" value="{name}"' in page.text
+        assert CANARY not in page.text
+    assert await house.secret("new") is None
 
 
 async def test_rights_that_are_withdrawn_are_gone_at_the_next_request(house: House) -> None:

@@ -22,9 +22,10 @@ from app_platform.dashboard.access import Access, RefusedError, registrations
 from app_platform.dashboard.apps import Seat
 from app_platform.dashboard.people import Person
 from app_platform.dashboard.provider import ProviderError, SignInError
-from app_platform.dashboard.sessions import DRAFT_SECONDS, Found, Session
+from app_platform.dashboard.sessions import Found, Session
 from app_platform.dashboard.web import cookies, forms
-from app_platform.dashboard.web.forms import Form
+from app_platform.dashboard.web.forms import ForgedError, Form, UnreadableError
+from app_platform.dashboard.web.shield import BodyTooLargeError
 from app_platform.dashboard.web.site import Page, Site
 from app_platform.kube import Forbidden, NotFound
 from app_platform.kube.registrations import REGISTRATIONS
@@ -32,6 +33,7 @@ from app_platform.kube.registrations import REGISTRATIONS
 SECRET_FIELDS: Final = "secret."  # noqa: S105 - the beginning of names
 """Beginning of the names of form fields that may hold a secret value: never kept, never shown again."""
 NOTICE: Final = "app-platform-notice"
+_MAX_DRAFT: Final = 64_000  # characters of a form that is kept
 _NOTICE_SECONDS: Final = 60
 _YEAR_SECONDS: Final = 31_536_000
 
@@ -241,25 +243,27 @@ async def posted(request: Request, session: Annotated[Session, Depends(live_sess
     return form
 
 
-async def keep_draft(request: Request, response: Response, ended: Found) -> bool:
-    """Keep a form that came after its session had ended, without secret values; returns whether it was kept.
+async def keep_draft(request: Request, ended: Found) -> str:
+    """Keep a form that came after its session had ended, without secret values.
 
-    Raises:
-        ForgedError: It does not come from one of our pages.
-        UnreadableError: It is no form.
+    Returns:
+        The id by which its author gets it back; empty when it was not kept: it is too long, comes from elsewhere, or is no form.
     """
     site = site_of(request)
-    forms.check_origin(request, site.settings.dashboard_url)
-    form = await forms.read(request)
-    forms.check_token(form, ended.session.csrf)
+    try:
+        forms.check_origin(request, site.settings.dashboard_url)
+        form = await forms.read(request)
+        forms.check_token(form, ended.session.csrf)
+    except (ForgedError, UnreadableError, BodyTooLargeError):
+        return ""
     fields = {
         name: list(values)
         for name, values in form.texts.items()
         if name != forms.CSRF_FIELD and not name.startswith(SECRET_FIELDS)
     }
-    record_id = await site.sessions.keep_draft(ended.session.name, request.url.path, fields)
-    site.cookies.put(response, cookies.DRAFT, record_id, DRAFT_SECONDS)
-    return True
+    if sum(len(value) for values in fields.values() for value in values) > _MAX_DRAFT:
+        return ""
+    return await site.sessions.keep_draft(ended.session.name, request.url.path, fields)
 
 
 Visitor = Annotated[Visit, Depends(visit)]

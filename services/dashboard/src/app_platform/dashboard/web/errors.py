@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app_platform.dashboard import words
 from app_platform.dashboard.access import RefusedError
+from app_platform.dashboard.sessions import DRAFT_SECONDS, Found
 from app_platform.dashboard.web import cookies
 from app_platform.dashboard.web.context import NoSuchAppError, SignInNeededError, keep_draft, site_of
 from app_platform.dashboard.web.forms import ForgedError, UnreadableError
@@ -44,18 +45,22 @@ async def sign_in_needed(request: Request, error: SignInNeededError) -> Response
     )
     if error.by_itself and request.method == "GET" and _is_page(request):
         return RedirectResponse(f"{SIGN_IN}?{urlencode({'back': back_to})}", status_code=HTTPStatus.SEE_OTHER)
-    context = {
-        "back_to": back_to,
-        "ended": ended is not None,
-        "kept": is_post and ended is not None,
-        "refused": "",
-    }
+    kept = await _kept(request, ended) if is_post and ended is not None else ""
+    context = {"back_to": back_to, "ended": ended is not None, "kept": bool(kept), "refused": ""}
     response = site.templates.page("sign-in.html", context, HTTPStatus.UNAUTHORIZED)
-    if is_post and ended is not None:
-        await keep_draft(request, response, ended)
+    if kept:
+        site.cookies.put(response, cookies.DRAFT, kept, DRAFT_SECONDS)
     if ended is None:
         site.cookies.drop(response, cookies.SESSION)
     return response
+
+
+async def _kept(request: Request, ended: Found) -> str:
+    """What ``keep_draft`` says; a store that is away keeps nothing."""
+    try:
+        return await keep_draft(request, ended)
+    except StoreError:
+        return ""
 
 
 def _is_page(request: Request) -> bool:
