@@ -59,12 +59,12 @@ class RuntimeSettings(BaseSettings):
         default=1,
         ge=1,
         le=5,
-        description="Copies of each stream in a NATS cluster, 1 to 5; only ever raised.",
+        description="Of bootstrap: copies of each stream in a NATS cluster, 1 to 5; only ever raised.",
     )
     event_days: int = Field(
         default=7,
         ge=1,
-        description="Days that events are kept for history and replay; only ever raised on an existing stream.",
+        description="Of bootstrap: days that events are kept for history and replay; only ever raised on an existing stream.",
     )
     max_inline_bytes: int = Field(
         default=512 * 1024, ge=1024, description="Larger event data goes to stream EVENT_DATA."
@@ -73,7 +73,7 @@ class RuntimeSettings(BaseSettings):
         default=10.0, gt=0, description="Seconds to wait for a publish to be stored."
     )
     ack_wait: float = Field(
-        default=30.0, gt=0, description="Seconds without a sign of life until NATS redelivers."
+        default=30.0, gt=0, description="Of bootstrap: seconds without a sign of life until NATS redelivers."
     )
     in_hand: int = Field(default=1000, ge=1, description="Messages that one replica holds at a time.")
     max_batch: int = Field(default=250, ge=1, description="Events of one app handled together at most.")
