@@ -33,6 +33,13 @@ async def test_a_long_history_is_read_whole_and_in_order(history: History, publi
     assert {r.event.name for r in recorded} == {e.name for e in told}
 
 
+async def test_of_a_long_history_the_latest_are_kept(history: History, publisher: Publisher) -> None:
+    assert await history.latest(Query(), 10) == []
+    await publisher.publish(*(changed(f"i-{n}") for n in range(600)))
+    latest = await history.latest(Query(), 10)
+    assert [recorded.sequence for recorded in latest] == list(range(591, 601))
+
+
 async def test_a_query_selects(history: History, publisher: Publisher) -> None:
     registration = RegistrationChanged(app="my-app", name="my-app", uid="u", resource_version="1")
     events: list[Event] = [changed("one"), changed("tls.example"), changed("one", app="other"), registration]

@@ -6,6 +6,7 @@ event; a redrive does so for dead letters and then removes the letter. Leaves ou
 
 import asyncio
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,6 +98,26 @@ class History:
             except UnreadableEventError:
                 # Written by a later version, or by hand with another tool; it is not ours to show.
                 continue
+
+    async def latest(self, query: Query, most: int) -> list[Recorded]:
+        """The latest events that there are now, in the order they were told.
+
+        Args:
+            query: Which.
+            most: How many at most; memory holds no more.
+
+        Raises:
+            UnreachableError: They cannot be read.
+        """
+        kept: deque[Recorded] = deque(maxlen=most)
+        try:
+            async for recorded in self.events(query):
+                kept.append(recorded)
+        except nats.errors.NoRespondersError:
+            return []  # no stream yet, so nothing was ever told
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise UnreachableError(f"NATS does not tell its events: {type(error).__name__}") from error
+        return list(kept)
 
     async def event_at(self, sequence: int) -> Recorded:
         """The event at a position.
