@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from app_platform.contracts.flux_text import without_values
+from app_platform.diagnosis.advice import DECRYPTION_ADVICE
 from app_platform.diagnosis.facts import AppFacts, NotApplicableError
 from app_platform.diagnosis.findings import Reference, Said, ok, problem, warning
 from app_platform.kube import Object
@@ -14,11 +15,6 @@ from app_platform.kube import Object
 _SOURCE: Final = "GitRepository"
 _KUSTOMIZATION: Final = "Kustomization"
 _DEPENDENCY: Final = "Your Flux Kustomization may depend on another resource. Check spec.dependsOn and ensure the dependency is healthy."
-_DECRYPTION: Final = (
-    "The operator encrypts secrets automatically — do not manually modify files in the platform repo. "
-    "Check that the AGE key secret exists in the platform namespace. "
-    "If corruption occurs, delete and recreate the secret via the dashboard."
-)
 _ADVICE: Final = {
     "AuthenticationFailed": "Check the deploy key: it must be added to the repository, and secretRef must name its Secret.",
     "GitOperationFailed": "Check the URL, the branch, and that the deploy key is added to the repository.",
@@ -209,7 +205,7 @@ def _more(obj: Object, about: Reference) -> Iterator[Said]:
 def _advice(ready: Mapping[str, Any]) -> str:
     message = str(ready.get("message") or "").lower()
     if "decrypt" in message or "agekey" in message or "data key" in message:
-        return _DECRYPTION
+        return DECRYPTION_ADVICE
     return _ADVICE.get(str(ready.get("reason")), _OTHERWISE)
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from app_platform.contracts import Delivery, Stage, names, read_deliveries
+from app_platform.diagnosis.advice import PENDING_ADVICE, STAGE_ADVICE
 from app_platform.diagnosis.facts import AppFacts
 from app_platform.diagnosis.findings import Reference, Said, ok, problem, warning
 from app_platform.kube import Object
@@ -12,26 +13,6 @@ from app_platform.kube.objects import annotations_of, labels_of, made_at, writte
 
 _SOON: Final = timedelta(seconds=60)
 _SHOWN: Final = 10
-PENDING_ADVICE: Final = (
-    "Verify the AppPlatformRegistration is Ready (the operator needs GitHub access to commit). "
-    "Check that the platform namespace exists. Check operator logs for encryption or commit errors."
-)
-_DECRYPTION: Final = (
-    "The operator encrypts secrets automatically — do not manually modify files in the platform repo. "
-    "Check that the AGE key secret exists in the platform namespace. "
-    "If corruption occurs, delete and recreate the secret via the dashboard."
-)
-_STAGE_ADVICE: Final = {
-    Stage.FETCH: "See the GitRepository of the platform namespace, and RepositoryReady of the registration.",
-    Stage.BUILD: "A file in the platform repository is not a manifest: do not modify files there; the next round puts it back.",
-    Stage.DECRYPTION: _DECRYPTION,
-    Stage.APPLY: "Change the secret so that Kubernetes takes it; the message says what it refuses.",
-    Stage.REFUSED: "The binding is put back at the next round (10 minutes); if it stays, look at NamespacesReady.",
-    Stage.PRUNE: "The secret is live; what is to go cannot be removed: see the Kustomization of the platform namespace.",
-    Stage.HEALTH: "The secret is live; see the Kustomization of the platform namespace for what is not healthy.",
-    Stage.SUSPENDED: "Take spec.suspend off it: the app gets no changes meanwhile.",
-    Stage.BLOCKED: "Mend the object that the message names: Flux applies all of the app's secrets or none.",
-}
 
 
 def all_intents(facts: AppFacts) -> Iterator[Said]:
@@ -158,7 +139,7 @@ def _deliveries(facts: AppFacts, obj: Object) -> Iterator[Said]:
         elif delivery.stage is Stage.WAITING:
             yield _waiting_for_flux(facts, obj, text)
         else:
-            yield problem(text, _STAGE_ADVICE[delivery.stage], _about(facts, obj))
+            yield problem(text, STAGE_ADVICE[delivery.stage], _about(facts, obj))
 
 
 def _waiting_for_flux(facts: AppFacts, obj: Object, text: str) -> Said:
