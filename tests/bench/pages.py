@@ -22,11 +22,13 @@ from app_platform.dashboard.people import Person
 from app_platform.dashboard.sessions import Token
 from app_platform.dashboard.settings import Settings
 from app_platform.dashboard.web.cookies import SESSION
+from app_platform.diagnosis.adapters import NoBus
 from app_platform.kube import SECRETS, ClusterConfig, KubeClient, Selector
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import Options, Platform
 from app_platform.local.bootstrap import resource_of
 from app_platform.namespace_rbac import manifests
+from support.fakes.past import MemoryPast
 from support.fakes.store import MemoryStore
 
 APP: Final = "pages"
@@ -146,7 +148,7 @@ async def _browser(platform: Platform) -> AsyncIterator[httpx2.AsyncClient]:
     )
     own = ClusterConfig.load({"KUBECONFIG": str(platform.state.kubeconfig("dashboard"))})
     async with KubeClient(own, user_agent="dashboard") as client, asyncio.TaskGroup() as group:
-        site = compose(settings, client, MemoryStore())
+        site = compose(settings, client, MemoryStore(), MemoryPast(), NoBus("no NATS here"))
         tasks = [group.create_task(site.directory.run()), group.create_task(site.speakable.run())]
         while not (site.directory.synced and site.speakable.synced):  # noqa: ASYNC110 - two informers, a moment
             await asyncio.sleep(0.05)

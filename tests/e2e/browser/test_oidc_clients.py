@@ -32,7 +32,7 @@ def name(dashboard: Dashboard) -> Iterator[str]:
 
 def create(somebody: Visitor, name: str, hostname: str = "") -> Page:
     """Fill in the form and send it."""
-    page = somebody.open(f"{PAGES}/new")
+    page = somebody.open(f"{PAGES}/_new")
     page.get_by_label("Client ID").fill(name)
     page.get_by_label("Name of the Secret").fill(name)
     page.get_by_label("Host name").fill(hostname or f"{name}.my-app.hcl.labrats.work")
@@ -66,7 +66,7 @@ def _is_page(answer: Any) -> bool:
 def test_an_admin_creates_a_client_and_gets_what_the_guide_says(visitor: NewVisitor, name: str) -> None:
     ada = visitor("ada")
     seen = texts_of(ada)
-    ada.open(f"{PAGES}/new")
+    ada.open(f"{PAGES}/_new")
     ada.picture("oidc-create")
     page = create(ada, name)
     page.wait_for_url(re.compile(f"/oidc-clients/{name}$"))
@@ -174,7 +174,7 @@ def test_a_client_id_of_another_app_is_refused_with_the_reason(
     visitor: NewVisitor, name: str, dashboard: Dashboard
 ) -> None:
     olga = visitor("olga")
-    page = olga.open("/apps/other-app/oidc-clients/new")
+    page = olga.open("/apps/other-app/oidc-clients/_new")
     for label, text in (
         ("Client ID", name),
         ("Name of the Secret", name),

@@ -6,25 +6,33 @@ Signing in itself is tested in tests/e2e/browser; here a session is begun for wh
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
+from typing import Final
 
 import httpx2
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
 
 from app_platform.contracts import names
+from app_platform.dashboard.api.application import PATH
 from app_platform.dashboard.application import create_app
 from app_platform.dashboard.composition import compose
 from app_platform.dashboard.people import person
 from app_platform.dashboard.sessions import Session, Token
 from app_platform.dashboard.settings import Settings
+from app_platform.dashboard.tokens import Tokens
 from app_platform.dashboard.web.cookies import SESSION
 from app_platform.dashboard.web.site import Site
+from app_platform.diagnosis.adapters import RecordedBus
 from app_platform.kube import SECRETS, ClusterConfig, KubeClient, Object
 from app_platform.local import Platform
 from app_platform.namespace_rbac.impersonation import Impersonation
 from app_platform.runtime.connection import connected
+from app_platform.runtime.history import History
 from app_platform.runtime.store import Store, bucket_named
 from app_platform.runtime.streams import SESSIONS, ensure_streams
 from integration.policies.conftest import World, config, root, world
@@ -32,6 +40,28 @@ from support.nats import NatsServer, until
 
 URL = "http://127.0.0.1:1"
 CANARY = "c4n4ry-v4lu3"
+
+
+KEY: Final = RSAKey.generate_key(2048, {"kid": "of-the-tests"})
+
+
+def groups_of(role: str, app: str) -> tuple[str, ...]:
+    """Of somebody of that role; also `stranger` and `platform`."""
+    return {"stranger": (), "platform": ("platform-admins",)}.get(role, (f"{app}-{role}s",))
+
+
+def signed(name: str, *groups: str) -> str:
+    """An ID token as the provider signs it."""
+    now = int(time.time())
+    claims = {
+        "iss": URL, "aud": [names.DASHBOARD_CLIENT], "sub": name, "exp": now + 3600, "iat": now,
+        "preferred_username": name, "groups": list(groups),
+    }  # fmt: skip
+    return jwt.encode({"alg": "RS256", "kid": KEY.kid}, claims, KEY)
+
+
+async def _keys() -> KeySet:
+    return KeySet.import_key_set({"keys": [KEY.as_dict(private=False)]})
 
 
 @dataclass
@@ -92,8 +122,17 @@ class House:
     async def person(self, role: str) -> Guest:
         """Somebody of that role in the first app; also `stranger` and `platform`."""
         mine = self.world.mine.name
-        groups = {"stranger": (), "platform": ("platform-admins",)}.get(role, (f"{mine}-{role}s",))
-        return await self.guest(f"{role}-of-{mine}", *groups)
+        return await self.guest(f"{role}-of-{mine}", *groups_of(role, mine))
+
+    async def caller(self, role: str) -> httpx2.AsyncClient:
+        """Somebody of that role who calls the API with a token of their own."""
+        mine = self.world.mine.name
+        token = signed(f"{role}-of-{mine}", *groups_of(role, mine))
+        transport = httpx2.ASGITransport(create_app(self.site), raise_app_exceptions=False)
+        client = httpx2.AsyncClient(
+            transport=transport, base_url=URL + PATH, headers={"Authorization": f"Bearer {token}"}
+        )
+        return await self.guests.enter_async_context(client)
 
     async def secret(self, name: str, app: str = "") -> Object | None:
         """A Secret of a platform namespace, whole, as the cluster's administrator sees it."""
@@ -123,7 +162,9 @@ async def house(world: World, platform: Platform, nats_server: NatsServer) -> As
         contextlib.AsyncExitStack() as guests,
     ):
         await ensure_streams(nc.jetstream(), settings)
-        site = compose(settings, client, Store(nc.jetstream(), bucket_named(SESSIONS)))
+        store, history = Store(nc.jetstream(), bucket_named(SESSIONS)), History(nc, "dashboard", settings)
+        tokens = Tokens(URL, settings.audiences, _keys)
+        site = replace(compose(settings, client, store, history, RecordedBus(history)), tokens=tokens)
         tasks = [
             asyncio.create_task(each)
             for each in (

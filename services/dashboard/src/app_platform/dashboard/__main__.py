@@ -9,6 +9,7 @@ from app_platform.dashboard.labelled_secrets import SERVICE
 from app_platform.dashboard.serving import serve
 from app_platform.dashboard.settings import Settings
 from app_platform.dashboard.web.site import Site
+from app_platform.diagnosis.adapters import RecordedBus
 from app_platform.kube import ClusterConfig, KubeClient
 from app_platform.runtime import SESSIONS, Runtime, Service, load, run
 
@@ -20,7 +21,8 @@ def main() -> None:
     @asynccontextmanager
     async def ports(runtime: Runtime) -> AsyncIterator[Site]:
         async with KubeClient(ClusterConfig.load(), user_agent=SERVICE) as client:
-            yield compose(settings, client, runtime.store(SESSIONS))
+            history = runtime.history()
+            yield compose(settings, client, runtime.store(SESSIONS), history, RecordedBus(history))
 
     run(
         Service(

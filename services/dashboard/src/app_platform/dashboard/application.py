@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from app_platform.dashboard.pages import home, me, signin
+from app_platform.dashboard.api import application as api
+from app_platform.dashboard.pages import diagnose, home, me, signin
 from app_platform.dashboard.web import errors
 from app_platform.dashboard.web.rendering import STATIC
 from app_platform.dashboard.web.shield import Shield
@@ -39,8 +40,15 @@ def create_app(site: Site) -> ASGIApp:
     app = FastAPI(title="App Platform", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_SILENT)
     app.state.site = site
     errors.handle(app)
-    for router in (signin.router, home.router, me.router, *(page.router for page in site.pages)):
+    for router in (
+        signin.router,
+        home.router,
+        me.router,
+        diagnose.router,
+        *(page.router for page in site.pages),
+    ):
         app.include_router(router, include_in_schema=False)
+    app.mount(api.PATH, api.create_api(site))
     app.mount("/static", _Files(directory=STATIC))
     host = urlsplit(site.settings.dashboard_url).hostname or ""
     return Shield(TrustedHostMiddleware(app, allowed_hosts=[host]), secure=site.settings.secure)

@@ -30,7 +30,7 @@ _TOKEN_SECONDS: Final = 3600.0
 """How long a token is good when the provider does not say (RFC 6749, section 5.1)."""
 _LEEWAY: Final = 60
 _AWAY: Final = "The identity provider does not answer. Please try again in a moment."
-_ALGORITHMS: Final = (
+ALGORITHMS: Final = (
     "RS256",
     "RS384",
     "RS512",
@@ -140,6 +140,14 @@ class Provider:
         """
         return await self._who(await self._discovered(), token, subject)
 
+    async def keys(self) -> KeySet:
+        """Its public keys now.
+
+        Raises:
+            ProviderError: It is away.
+        """
+        return _key_set(await self._get((await self._discovered())["jwks_uri"]))
+
     async def _client(self) -> AsyncOAuth2Client:
         credential = await self._credential()
         return AsyncOAuth2Client(
@@ -171,15 +179,14 @@ class Provider:
         self, client: AsyncOAuth2Client, token: Mapping[str, Any], nonce: str
     ) -> Mapping[str, Any]:
         """The claims of the ID token, after all checks."""
-        metadata = await self._discovered()
-        keys = await self._get(metadata["jwks_uri"])
+        keys = await self.keys()
         wanted = {
             "iss": {"essential": True, "value": self.issuer},
             "aud": {"essential": True, "value": client.client_id},
         }
         params = {"nonce": nonce, "client_id": client.client_id, "access_token": token.get("access_token")}
         try:
-            decoded = jwt.decode(str(token.get("id_token", "")), _key_set(keys), list(_ALGORITHMS))
+            decoded = jwt.decode(str(token.get("id_token", "")), keys, list(ALGORITHMS))
             claims = CodeIDToken(decoded.claims, decoded.header, wanted, params)
             claims.validate(leeway=_LEEWAY)
         except (JoseError, AuthlibBaseError, ValueError, KeyError):

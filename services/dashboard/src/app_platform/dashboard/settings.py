@@ -47,6 +47,10 @@ class Settings(RuntimeSettings):
     sign_ins_per_minute: int = Field(
         default=30, ge=1, description="Attempts to sign in that one address may begin a minute, per replica."
     )
+    api_audiences: str = Field(
+        default="app-platform-dashboard",
+        description="Client ids, separated by commas, whose users' tokens the HTTP API takes: the token's audience must be one of them.",
+    )
     apps_domain: str = Field(
         default="hcl.labrats.work",
         description="Domain under which apps are reached: <app>.<domain>; for what Get started fills in.",
@@ -86,3 +90,8 @@ class Settings(RuntimeSettings):
     def secure(self) -> bool:
         """Whether cookies are sent over TLS only, which is everywhere but on loopback."""
         return self.dashboard_url.startswith("https://")
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Client ids whose users' tokens the HTTP API takes."""
+        return tuple(filter(None, map(str.strip, self.api_audiences.split(","))))

@@ -50,7 +50,7 @@ async def show(visit: InApp, q: str = "", page: int = 1) -> Response:
     )
 
 
-@router.get("/live")
+@router.get("/_live")
 async def live(visit: InApp) -> Response:
     """Tells when a client of the app changes."""
     await _secrets(visit, "list")
@@ -60,14 +60,14 @@ async def live(visit: InApp) -> Response:
     return StreamingResponse(visit.site.live.events(scope), media_type="text/event-stream")
 
 
-@router.get("/new")
+@router.get("/_new")
 async def new(visit: InApp) -> Response:
     """The form for another one."""
     draft = await visit.draft()
     return _new_form(visit, draft if draft.texts else _suggested(visit.app))
 
 
-@router.post("/new")
+@router.post("/_new")
 async def create(visit: InApp, form: Posted) -> Response:
     """Ask for it, in the person's name."""
     try:

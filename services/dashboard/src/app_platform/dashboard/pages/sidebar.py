@@ -10,6 +10,7 @@ from app_platform.dashboard.pages import (
     registrations,
     secrets,
     start,
+    timeline,
 )
 from app_platform.dashboard.web.site import Page
 
@@ -20,5 +21,6 @@ PAGES: Final = (
     Page("Namespaces", "namespace", "namespaces", "app", namespaces.router),
     Page("Secrets", "secret", "secrets", "app", secrets.router),
     Page("OIDC clients", "oidc", oidc.PATH, "app", oidc.router),
+    Page("Timeline", "timeline", timeline.PATH, "app", timeline.router),
     Page("Get started", "start", "start", "app", start.router),
 )

@@ -18,10 +18,11 @@ from app_platform.dashboard.web.forms import ForgedError, UnreadableError
 from app_platform.dashboard.web.shield import BodyTooLargeError
 from app_platform.kube import Forbidden, KubeError, NotFound, TooManyRequests, Unavailable
 from app_platform.runtime import StoreError
+from app_platform.runtime.consumers import UnreachableError
 
 SIGN_IN: Final = "/auth/sign-in"
 Handler = Callable[[Request, Any], Awaitable[Response]]
-_STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
+STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
     RefusedError: HTTPStatus.FORBIDDEN,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -70,7 +71,7 @@ def _is_page(request: Request) -> bool:
 
 async def refused(request: Request, error: KubeError | RefusedError) -> Response:
     """Kubernetes says no, or nothing."""
-    status = next((code for kind, code in _STATUSES.items() if isinstance(error, kind)), HTTPStatus.CONFLICT)
+    status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), HTTPStatus.CONFLICT)
     title = "You may not do that" if status == HTTPStatus.FORBIDDEN else "That did not work"
     return page(request, status, title, words.sentence(error))
 
@@ -104,6 +105,12 @@ async def no_store(request: Request, _error: StoreError) -> Response:
     return page(request, HTTPStatus.SERVICE_UNAVAILABLE, "One moment", text)
 
 
+async def no_history(request: Request, _error: UnreachableError) -> Response:
+    """The event store is away."""
+    text = "What happened cannot be looked up just now: the event store does not answer. Please try again in a moment."
+    return page(request, HTTPStatus.SERVICE_UNAVAILABLE, "One moment", text)
+
+
 async def http(request: Request, error: HTTPException) -> Response:
     """Whatever the framework refuses."""
     status = HTTPStatus(error.status_code)
@@ -131,6 +138,7 @@ def handle(app: FastAPI) -> None:
         UnreadableError: unreadable,
         BodyTooLargeError: too_large,
         StoreError: no_store,
+        UnreachableError: no_history,
         HTTPException: http,
         Exception: unexpected,
     }

@@ -8,15 +8,15 @@ Leaves out: which page may listen to what, which the page decides when it is ask
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from app_platform.kube import Change, Informer, KubeClient, Object, Scope
 
 _ALIVE_SECONDS: Final = 15.0
-_LONGEST_SECONDS: Final = 300.0
+LONGEST_SECONDS: Final = 300.0
 _GATHER_SECONDS: Final = 0.25
 CHANGED: Final = "event: changed\ndata: {}\n\n"
 ALIVE: Final = ": alive\n\n"
@@ -48,7 +48,7 @@ class Live:
         longest: Seconds that a stream may last.
     """
 
-    def __init__(self, client: KubeClient, longest: float = _LONGEST_SECONDS) -> None:
+    def __init__(self, client: KubeClient, longest: float = LONGEST_SECONDS) -> None:
         self._client, self._longest = client, longest
         self._channels: dict[Scope, _Channel] = {}
 
@@ -58,19 +58,10 @@ class Live:
         Args:
             scopes: What to listen to; the caller has checked that the listener may know of it.
         """
-        changed, now = asyncio.Event(), asyncio.get_running_loop().time
-        end = now() + self._longest
-        async with self._listening(scopes, changed):
-            yield "retry: 3000\n\n"
-            while now() < end:
-                try:
-                    await asyncio.wait_for(changed.wait(), min(_ALIVE_SECONDS, self._longest))
-                except TimeoutError:
-                    yield ALIVE
-                    continue
-                await asyncio.sleep(_GATHER_SECONDS)
-                changed.clear()
-                yield CHANGED
+        changed = asyncio.Event()
+        async with self._listening(scopes, changed), aclosing(stream(changed, self._longest)) as texts:
+            async for text in texts:
+                yield text
 
     @asynccontextmanager
     async def _listening(self, scopes: tuple[Scope, ...], changed: asyncio.Event) -> AsyncIterator[None]:
@@ -115,6 +106,22 @@ class Live:
         async with asyncio.TaskGroup() as group:
             group.create_task(begin())
             group.create_task(informer.run(tell))
+
+
+async def stream(changed: asyncio.Event, longest: float = LONGEST_SECONDS) -> AsyncGenerator[str, None]:
+    """The text of a stream of events: "changed" whenever the event is set, and signs of life between, until its time is up."""
+    now = asyncio.get_running_loop().time
+    end = now() + longest
+    yield "retry: 3000\n\n"
+    while now() < end:
+        try:
+            await asyncio.wait_for(changed.wait(), min(_ALIVE_SECONDS, longest))
+        except TimeoutError:
+            yield ALIVE
+            continue
+        await asyncio.sleep(_GATHER_SECONDS)
+        changed.clear()
+        yield CHANGED
 
 
 def _nothing(_obj: Object) -> None:

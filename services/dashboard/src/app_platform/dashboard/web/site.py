@@ -11,10 +11,13 @@ from app_platform.dashboard.impersonation import Speakable
 from app_platform.dashboard.provider import Provider
 from app_platform.dashboard.sessions import Sessions
 from app_platform.dashboard.settings import Settings
+from app_platform.dashboard.timelines.past import Past
+from app_platform.dashboard.tokens import Tokens
 from app_platform.dashboard.web.cookies import Cookies
 from app_platform.dashboard.web.live import Live
 from app_platform.dashboard.web.rendering import Templates
 from app_platform.dashboard.web.throttle import Throttle
+from app_platform.diagnosis import Bus
 from app_platform.kube import KubeClient
 
 
@@ -44,6 +47,8 @@ class Site:
     Attributes:
         own: The dashboard's own client; pages reach it through ``Access`` only.
         known_hosts: Host keys of the Git servers that the platform knows.
+        past: The history of events.
+        bus: How far the services are with them.
         pages: The sidebar, in its order.
     """
 
@@ -52,10 +57,13 @@ class Site:
     known_hosts: str
     sessions: Sessions
     provider: Provider
+    tokens: Tokens
     directory: Directory
     speakable: Speakable
     live: Live
     templates: Templates
     cookies: Cookies
     throttle: Throttle
+    past: Past
+    bus: Bus
     pages: Sequence[Page]
