@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from app_platform.cli.__main__ import app
 from app_platform.contracts import Registration, names
+from app_platform.dashboard.pages.sidebar import PAGES
 from app_platform.runtime import RuntimeSettings
 from app_platform.runtime.settings import SECRETS_DIR
 from support.documents import ROOT, Block, blocks, inline_code, pages, prose, shell_commands
@@ -110,6 +111,11 @@ def test_files_that_pages_name_exist() -> None:
         if code.startswith(folders) and not re.search(r"[…<>*{ ]", code) and not (ROOT / code).exists()
     ]
     assert wrong == []
+
+
+def test_the_guide_names_every_page_of_the_dashboard_in_its_order() -> None:
+    rows = re.findall(r"^\| ([A-Z][\w ]+) \|", pages()["docs/guide/index.md"], re.MULTILINE)
+    assert rows == [page.label for page in PAGES]
 
 
 def test_the_page_about_tests_names_every_helper() -> None:
