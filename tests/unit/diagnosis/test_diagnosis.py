@@ -545,6 +545,16 @@ async def test_each_fault_is_found_and_says_what_to_do(fault: Any) -> None:
     assert advice in fitting[0].advice
 
 
+async def test_a_change_that_failed_was_looked_at() -> None:
+    # kustomize-controller counts a generation as observed when it is applied; its conditions say which one they are about.
+    world = healthy()
+    world.replace(
+        "kustomizations", kustomization(observedGeneration=-1, **not_ready("BuildFailed", "no such file"))
+    )
+    findings = [each for each in await found(OF_KUSTOMIZATION, world) if each.state is not State.OK]
+    assert [each.detail for each in findings] == ["BuildFailed: no such file"]
+
+
 async def test_what_has_waited_long_is_a_problem() -> None:
     world = healthy()
     world.replace("secrets", intent(secret_status="Pending"))

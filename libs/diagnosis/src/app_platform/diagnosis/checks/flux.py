@@ -186,8 +186,10 @@ def _state(obj: Object, about: Reference, done: str) -> Iterator[Said]:
 
 
 def _more(obj: Object, about: Reference) -> Iterator[Said]:
-    generation, observed = obj["metadata"].get("generation", 0), _status(obj).get("observedGeneration", 0)
-    if observed < generation:
+    # kustomize-controller sets the one when a generation is applied, and the other whatever became of it.
+    told = (_status(obj), _condition(obj, "Ready") or {})
+    observed = max(each.get("observedGeneration", 0) for each in told)
+    if observed < obj["metadata"].get("generation", 0):
         yield warning(
             "Flux has not looked at its latest change",
             "Wait a moment; if it stays so, check that Flux runs.",
