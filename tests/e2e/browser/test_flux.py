@@ -199,6 +199,8 @@ def test_what_waits_says_for_which_one_and_why(visitor: NewVisitor, forge: Forge
     assert f"It waits for '{infra}', which is not ready: ArtifactFailed" in advice
     assert "ensure the dependency is healthy" in advice
     dev.picture("kustomization-waiting")
+    page.get_by_role("link", name="All checks").click()
+    assert f"waits for '{infra}'" in page.inner_text("main")
     page = dev.open(SYNCS)
     assert page.locator("svg a.box", has_text=late).is_visible()
     dev.picture("kustomizations")
