@@ -94,7 +94,6 @@ def test_a_secret_becomes_live_through_a_private_repository(app: GitHubApp) -> N
     app.delete("mail")
     app.settle()
     app.check_history()
-    assert f"{ORGANIZATION}/{app.home}" in app.github.ssh.fetched
 
 
 def test_the_key_of_one_repository_opens_no_other(app: GitHubApp) -> None:

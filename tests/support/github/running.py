@@ -45,7 +45,7 @@ async def _serve(
     ended: threading.Event,
 ) -> None:
     try:
-        async with github_server(folder, limits) as api, ssh_server(api.opened_by) as ssh:
+        async with github_server(folder, limits) as api, ssh_server(folder, api.opened_by) as ssh:
             api.ssh_base = f"{ssh.url}/"
             made.put(GitHub(api, ssh))
             await asyncio.to_thread(ended.wait)

@@ -44,7 +44,7 @@ def _over_ssh(settings: GitSettings, store: Store) -> Callable[[web.Application]
     host_key = settings.ssh_host_key
 
     async def while_running(_app: web.Application) -> AsyncIterator[None]:
-        async with serving(store, settings.host, settings.ssh_port, host_key):
+        async with serving(store.opened_by, settings.host, settings.ssh_port, host_key):
             yield
 
     return while_running

@@ -8,13 +8,16 @@ keys of people, shells, forwarding.
 import asyncio
 import shlex
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncssh
 
-from app_platform.local.git.store import BadNameError, Repository, Store, isolated_env
+from app_platform.local.git.store import isolated_env
+
+Opens = Callable[[str], Mapping[str, Path]]
+"""The bare repositories that a public key (``<kind> <key>``) may read: folder by ``<owner>/<name>``."""
 
 _USER = "git"
 _READ = "git-upload-pack"
@@ -29,8 +32,8 @@ class NotAKeyError(ValueError):
 class _Connection(asyncssh.SSHServer):
     """Lets in whoever has a key that opens something."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, opens: Opens) -> None:
+        self._opens = opens
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -44,30 +47,30 @@ class _Connection(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """See SSHServer."""
         line = public_line(key.export_public_key().decode())
-        if username != _USER or self._connection is None or not self._store.knows_key(line):
+        if username != _USER or self._connection is None or not self._opens(line):
             return False
         self._connection.set_extra_info(key_line=line)
         return True
 
 
 @asynccontextmanager
-async def serving(store: Store, host: str, port: int, host_key: Path) -> AsyncIterator[int]:
+async def serving(opens: Opens, host: str, port: int, host_key: Path) -> AsyncIterator[int]:
     """Serve while the context is open; gives the port.
 
     Args:
-        store: the repositories.
+        opens: which key reads what; asked anew for each connection and each command.
         host: address to listen on.
         port: 0 for any.
         host_key: file with the server's own private key, in OpenSSH's format.
     """
 
     async def process(asked: "asyncssh.SSHServerProcess[bytes]") -> None:
-        await _serve(asked, store)
+        await _serve(asked, opens)
 
     acceptor = await asyncssh.listen(
         host,
         port,
-        server_factory=lambda: _Connection(store),
+        server_factory=lambda: _Connection(opens),
         server_host_keys=[str(host_key)],
         process_factory=process,
         encoding=None,
@@ -91,26 +94,24 @@ def public_line(text: str) -> str:
     return " ".join(text.split()[:_KEY_PARTS])
 
 
-async def _serve(asked: "asyncssh.SSHServerProcess[bytes]", store: Store) -> None:
-    repository = _opened(asked.command or "", str(asked.get_extra_info("key_line")), store)
+async def _serve(asked: "asyncssh.SSHServerProcess[bytes]", opens: Opens) -> None:
+    repository = opens(str(asked.get_extra_info("key_line"))).get(_wanted(asked.command or ""))
     if repository is None:
         asked.stderr.write(_REFUSED)
         asked.exit(1)
         return
     child = await asyncio.create_subprocess_exec(
-        "git", "upload-pack", "--strict", str(repository.path), env=isolated_env(), stdin=PIPE, stdout=PIPE, stderr=PIPE
+        "git", "upload-pack", "--strict", str(repository), env=isolated_env(), stdin=PIPE, stdout=PIPE, stderr=PIPE
     )  # fmt: skip
     await asked.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
     asked.exit(await child.wait())
     await asked.wait_closed()
 
 
-def _opened(command: str, key: str, store: Store) -> Repository | None:
-    """The repository that a command asks for, if the key opens it."""
+def _wanted(command: str) -> str:
+    """``<owner>/<name>`` of the repository that a command wants to read; empty when it is another command."""
     try:
         program, path = shlex.split(command)
-        owner, name = path.strip("/").removesuffix(".git").split("/")
-        repository = store.repository(owner, name)
-    except (ValueError, BadNameError):
-        return None
-    return repository if program == _READ and repository.exists and key in repository.deploy_keys() else None
+    except ValueError:
+        return ""
+    return path.strip("/").removesuffix(".git") if program == _READ else ""

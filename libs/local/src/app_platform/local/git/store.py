@@ -21,6 +21,7 @@ Level = Literal["read", "write"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
+_KEYS = ".keys.json"
 _SETTINGS = {
     "http.receivepack": "true",  # who may push is decided before git is asked
     "http.getanyfile": "false",  # smart HTTP only
@@ -91,7 +92,7 @@ class Repository:
 
     @property
     def _keys_file(self) -> Path:
-        return self.path.with_suffix(".keys.json")
+        return self.path.with_suffix(_KEYS)
 
     def deploy_keys(self) -> frozenset[str]:
         """The public keys that open it for reading, each as `<kind> <key>`."""
@@ -125,9 +126,11 @@ class Store:
         """
         return Repository(owner, name, self.root / valid_name(owner) / f"{valid_name(name)}.git")
 
-    def knows_key(self, line: str) -> bool:
-        """Whether a key opens any repository."""
-        return any(line in json.loads(file.read_text()) for file in self.root.glob("*/*.keys.json"))
+    def opened_by(self, line: str) -> dict[str, Path]:
+        """The repositories that a deploy key reads: folder by `<owner>/<name>`."""
+        found = [file for file in self.root.glob(f"*/*{_KEYS}") if line in json.loads(file.read_text())]
+        repositories = [self.repository(file.parent.name, file.name.removesuffix(_KEYS)) for file in found]
+        return {f"{each.owner}/{each.name}": each.path for each in repositories if each.exists}
 
     async def create(self, repository: Repository) -> bool:
         """Create an empty repository with default branch `main`; false if it was there already."""
