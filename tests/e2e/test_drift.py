@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app_platform.contracts import names
-from support.apps import PATIENCE, App
+from app_platform.kube import KUSTOMIZATIONS
+from support.apps import PATIENCE, App, condition
 from support.gitrepo import run_git
 from support.platform import eventually
 
@@ -110,6 +111,39 @@ def test_what_was_changed_by_hand_is_put_right(
 def fetch(app: App) -> None:
     """Have Flux fetch, as its interval would within a minute; nobody tells the platform that something was pushed."""
     app.refetch()
+
+
+def test_a_ciphertext_of_another_app_opens_nothing(app: App, other: App, tmp_path: Path) -> None:
+    other.create("database")
+    other.settle()
+    stolen = other.content(other.head(), names.secret_path(other.dev, "database")).replace(other.dev, app.dev)
+    app.create("own")
+    app.settle()
+    committers = ["git-committer-0", "git-committer-1"]
+    for name in committers:  # which would take the file away at once
+        app.platform.control.stop(name)
+    try:
+        path = names.secret_path(app.dev, "database")
+
+        def put(tree: Path) -> None:
+            (tree / path).write_text(stolen)
+
+        push(app, tmp_path, put)
+        fetch(app)
+        eventually(lambda: refused(app).startswith("BuildFailed"), "Flux cannot decrypt it", within=PATIENCE)
+        assert set(app.live(app.dev)) == {"own"}
+    finally:
+        for name in committers:
+            app.platform.control.start(name)
+    eventually(lambda: path not in app.files(), "the file is taken away", within=PATIENCE)
+    app.settle()
+    other.settle()
+
+
+def refused(app: App) -> str:
+    """Reason and message of the managed Kustomization when it is not ready."""
+    ready = condition(app.find(KUSTOMIZATIONS, app.home, app.home), "Ready")
+    return f"{ready.get('reason')}: {ready.get('message')}" if ready.get("status") == "False" else ""
 
 
 def test_our_own_commits_are_no_drift(app: App) -> None:
