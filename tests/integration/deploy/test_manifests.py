@@ -29,7 +29,11 @@ from app_platform.watcher.settings import Settings as WatcherSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAIN = sorted(folder.name for folder in (ROOT / "deploy" / "overlays").iterdir())
-OVERLAYS = [*PLAIN, *(f"{name} with TLS" for name in PLAIN)]
+WITH = {"": (), " with TLS": ("nats-tls",), " with autoscaling": ("autoscaling",)}
+OVERLAYS = [
+    *(name + extra for name in PLAIN for extra in ("", " with TLS")),
+    "high-availability with autoscaling",
+]
 SETTINGS: tuple[type[BaseSettings], ...] = (
     RuntimeSettings,
     DashboardSettings,
@@ -56,13 +60,15 @@ def kubectl(*arguments: str, env: Mapping[str, str] | None = None, text: str | N
 
 @cache
 def rendered(overlay: str) -> str:
-    name, _, tls = overlay.partition(" with ")
+    name, mark, extra = overlay.partition(" with ")
     folder = ROOT / "deploy" / "overlays" / name
-    if not tls:
-        return kubectl("kustomize", str(folder))
+    components = [ROOT / "deploy" / "components" / each for each in WITH[mark + extra]]
     with TemporaryDirectory() as made:
-        parts = {"resources": folder, "components": ROOT / "deploy" / "components" / "nats-tls"}
-        body = {kind: [os.path.relpath(path, Path(made).resolve())] for kind, path in parts.items()}
+        parts = {"resources": [folder], "components": components}
+        body = {
+            kind: [os.path.relpath(path, Path(made).resolve()) for path in paths]
+            for kind, paths in parts.items()
+        }
         (Path(made) / "kustomization.yaml").write_text(yaml.safe_dump(body))
         return kubectl("kustomize", made)
 
@@ -236,6 +242,24 @@ def test_nothing_is_reached_that_no_policy_names(overlay: str) -> None:
 def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     wanted = selector.get("matchLabels", {}).items() <= labels.items()
     return wanted and all(labels.get(e["key"]) in e["values"] for e in selector.get("matchExpressions", ()))
+
+
+def test_what_is_scaled_by_load_has_no_number_of_its_own() -> None:
+    overlay = "high-availability with autoscaling"
+    deployments = by_name(overlay, "Deployment")
+    scaled = by_name(overlay, "HorizontalPodAutoscaler")
+    assert {name for name, each in deployments.items() if "replicas" not in each["spec"]} == set(scaled)
+    for name, each in scaled.items():
+        assert each["spec"]["scaleTargetRef"]["name"] == name
+        container = deployments[name]["spec"]["template"]["spec"]["containers"][0]
+        assert container["resources"]["requests"]["cpu"], "a percentage of nothing"
+
+
+def test_the_api_server_takes_the_platforms_own_gitops(platform: Platform) -> None:
+    file = ROOT / "deploy" / "gitops" / "platform.yaml"
+    env = {"KUBECONFIG": platform.env["KUBECONFIG"]}
+    said = kubectl("apply", "--server-side", "--dry-run=server", "-f", str(file), env=env)
+    assert len(said.splitlines()) == 2
 
 
 def test_with_high_availability_no_node_is_alone() -> None:
