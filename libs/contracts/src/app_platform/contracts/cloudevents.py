@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from app_platform.contracts.events import EVENT_CLASSES, TYPE_PREFIX, AnyEvent, Event
+from app_platform.contracts.events import EVENT_CLASSES, TYPE_PREFIX, AnyEvent, Event, type_of
 from app_platform.contracts.subjects import address_of
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 SPEC_VERSION: Final = "1.0"
 _ENVELOPE_FIELDS: Final = frozenset({"type"})
 _ADAPTER: Final = TypeAdapter[Event](AnyEvent)
-_TYPES: Final = frozenset(each.model_fields["type"].default for each in EVENT_CLASSES)
+_TYPES: Final = frozenset(map(type_of, EVENT_CLASSES))
 
 
 class UnreadableEventError(ValueError):

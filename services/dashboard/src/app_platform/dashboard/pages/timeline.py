@@ -14,6 +14,7 @@ from app_platform.dashboard.pages.secrets import commit_url
 from app_platform.dashboard.tables import table
 from app_platform.dashboard.timelines import clients, feed, past, secrets
 from app_platform.dashboard.timelines.feed import Line
+from app_platform.dashboard.timelines.stories import Story
 from app_platform.dashboard.web.context import AppVisit, InApp
 from app_platform.kube import NotFound
 
@@ -52,17 +53,7 @@ async def of_secret(visit: InApp, name: str) -> Response:
     own = await visit.access.own_after(intents("get", visit.app, name))
     now = await intent_store.find(own, visit.app, name)
     found = secrets.stories(visit.app, name, await past.told(visit.site.past, visit.app), now)
-    if not found:
-        raise NotFound(_NONE, status=404)
-    return visit.page(
-        "timeline/stories.html",
-        name=name,
-        kind="secrets",
-        label="Secrets",
-        is_there=now is not None,
-        stories=found,
-        commit_link=_commit_link(visit),
-    )
+    return _life(visit, found, kind="secrets", label="Secrets", name=name, is_there=now is not None)
 
 
 @router.get("/oidc-clients/{name}")
@@ -72,14 +63,21 @@ async def of_client(visit: InApp, name: str) -> Response:
     obj = await client_store.secrets_of(own, visit.app).find(name)
     now = client_store.client(obj) if obj else None
     found = clients.stories(name, await past.told(visit.site.past, visit.app), now)
+    return _life(visit, found, kind="oidc-clients", label="OIDC clients", name=name, is_there=now is not None)
+
+
+def _life(
+    visit: AppVisit, found: Sequence[Story], *, kind: str, label: str, name: str, is_there: bool
+) -> Response:
+    """The page of one object's stories, if there are any."""
     if not found:
         raise NotFound(_NONE, status=404)
     return visit.page(
         "timeline/stories.html",
         name=name,
-        kind="oidc-clients",
-        label="OIDC clients",
-        is_there=now is not None,
+        kind=kind,
+        label=label,
+        is_there=is_there,
         stories=found,
         commit_link=_commit_link(visit),
     )
