@@ -1,7 +1,8 @@
 """``make bench``: the figures of the platform, as ratios measured side by side in one run.
 
 Prints a table and writes ``.local/bench.json``. Figures are of this machine and this run; the ratios are what to compare.
-``BENCH_SECRETS`` and ``BENCH_APPS`` (default 1000 each) set how many intents and apps.
+``BENCH_SECRETS`` and ``BENCH_APPS`` (default 1000 each) set how many intents and apps, ``BENCH_WATCHERS`` (2) by how many
+replicas of watcher these are watched.
 """
 
 import asyncio
@@ -49,8 +50,9 @@ def main() -> int:
             platform.down()
     with tempfile.TemporaryDirectory(prefix="bench-apps-") as folder:
         apps = int(os.environ.get("BENCH_APPS", "1000"))
-        say(f"{apps} apps, watched by two replicas")
-        rows += of_many_apps(apps, many_apps.measure(Path(folder), apps))
+        watchers = int(os.environ.get("BENCH_WATCHERS", "2"))
+        say(f"{apps} apps, watched by {watchers} replicas")
+        rows += of_many_apps(apps, watchers, many_apps.measure(Path(folder), apps, watchers))
     with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder:
         say(f"pages of the dashboard, {apps} rows")
         rows += of_pages(apps, pages.measure(Path(folder), apps))
@@ -155,7 +157,7 @@ def measure(platform: Platform, count: int, folder: Path) -> list[Row]:
     ]
 
 
-def of_many_apps(count: int, found: many_apps.ManyApps) -> list[Row]:
+def of_many_apps(count: int, watchers: int, found: many_apps.ManyApps) -> list[Row]:
     """The figures of many apps."""
     return [
         Row(
@@ -174,7 +176,7 @@ def of_many_apps(count: int, found: many_apps.ManyApps) -> list[Row]:
             "one watch per platform namespace and app; JetStream's write to disk",
         ),
         Row(
-            "connections of one of two replicas of watcher",
+            f"connections of one of {watchers} replicas of watcher",
             str(found.connections),
             "-",
             met=True,
@@ -186,7 +188,7 @@ def of_many_apps(count: int, found: many_apps.ManyApps) -> list[Row]:
                 f"{mebibytes:.0f} MiB",
                 "under 256 MiB",
                 mebibytes < 256,
-                "TLS buffers of each watch",
+                "each watch: a connection, its buffers and what is known of its secrets",
             )
             for name, mebibytes in found.memory.items()
         ),

@@ -1,6 +1,6 @@
 """Many apps at once: how soon a change in any of them is told, and what watching them costs.
 
-Runs the watcher in two replicas, which share the apps, and namespace-rbac, which binds the services in each platform namespace;
+Runs the watcher in several replicas, which share the apps, and namespace-rbac, which binds the services in each platform namespace;
 the later stages would measure Git. A change is a new secret intent; it is told when its event arrives over NATS.
 """
 
@@ -27,12 +27,8 @@ from bench.pipeline import peak_memory, until
 
 _SAMPLE: Final = 20
 _AT_ONCE: Final = 16
-_RUNS: Final = {"watcher": 2, "namespace-rbac": 1}
-SERVICES_RUN: Final = tuple(
-    replace(each, replicas=_RUNS[each.name]) for each in SERVICES if each.name in _RUNS
-)
-_MOST: Final = 900.0
-"""Seconds that registering all may take."""
+_SLOWEST: Final = 1.0
+"""Seconds that registering may take for each app."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +52,11 @@ class ManyApps:
     memory: Mapping[str, float]
 
 
-def measure(folder: Path, count: int) -> ManyApps:
-    """Register ``count`` apps on a platform of their own."""
-    platform = Platform(folder, Options(services=SERVICES_RUN, with_caller=True))
+def measure(folder: Path, count: int, watchers: int = 2) -> ManyApps:
+    """Register ``count`` apps on a platform of their own, watched by that many replicas."""
+    runs = {"watcher": watchers, "namespace-rbac": 1}
+    services = tuple(replace(each, replicas=runs[each.name]) for each in SERVICES if each.name in runs)
+    platform = Platform(folder, Options(services=services, with_caller=True))
     platform.up()
     try:
         return asyncio.run(_measure(platform, [f"many-{number:05d}" for number in range(count)]))
@@ -104,11 +102,15 @@ async def _register(client: KubeClient, apps: Sequence[str]) -> None:
             )
 
     await asyncio.gather(*(one(app) for app in apps))
-    await until(partial(_have_namespaces, client, set(apps)), "all apps have their namespaces", within=_MOST)
+    await until(
+        partial(_have_namespaces, client, set(apps)),
+        "all apps have their namespaces",
+        within=60 + _SLOWEST * len(apps),
+    )
 
 
 async def _have_namespaces(client: KubeClient, apps: set[str]) -> bool:
-    await asyncio.sleep(0.5)  # a list of a thousand registrations is not free
+    await asyncio.sleep(0.5 + len(apps) / 1000)  # to list a thousand registrations is not free
     ready = {each["metadata"]["name"] for each in await client.list(REGISTRATIONS) if _has_namespaces(each)}
     return apps <= ready
 

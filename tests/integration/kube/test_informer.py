@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import gc
 import json
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -150,6 +152,13 @@ async def test_cancelling_leaves_nothing_behind(client: KubeClient, namespace: s
     async with following(client, Scope(SECRETS, namespace)):
         assert asyncio.all_tasks() > before
     assert asyncio.all_tasks() == before
+
+
+async def test_a_watch_holds_little_memory(client: KubeClient, namespace: str) -> None:
+    async with following(client, Scope(SECRETS, namespace)):
+        buffers = [len(vars(each)["_ssl_buffer"]) for each in gc.get_objects() if type(each) is SSLProtocol]
+        assert buffers
+        assert max(buffers) <= 32 * 2**10, "a watcher with a thousand apps has a thousand of these"
 
 
 async def test_a_failing_receiver_ends_the_informer(client: KubeClient, namespace: str) -> None:

@@ -6,6 +6,7 @@ The only module that knows aiohttp. Bodies are never logged.
 import asyncio
 import io
 import random
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,12 @@ _CONNECT_SECONDS: Final = 5.0
 _REQUEST_SECONDS: Final = 30.0
 _LONGEST_LINE: Final = 8 * 2**20  # bytes of one watch event; etcd's limit for an object is 1.5 MiB
 _FIRST_ERROR: Final = 400
+_TLS_BUFFER: Final = 32 * 2**10
+"""Bytes that a TLS connection reads into; a record holds at most 16 KiB (RFC 8446, 5.1)."""
+
+# A watcher holds a connection for each app, and asyncio gives each a buffer of 256 KiB, filled with zeros and so really there
+# (CPython, Lib/asyncio/sslproto.py). There is no parameter for it.
+SSLProtocol.max_size = _TLS_BUFFER
 
 JSON: Final = "application/json"
 _METADATA: Final = "application/json;as={kind};g=meta.k8s.io;v=v1"
