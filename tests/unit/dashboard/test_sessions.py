@@ -51,7 +51,7 @@ async def test_a_session_is_found_by_its_id_and_by_nothing_else(hands: Hands) ->
 async def test_the_store_can_neither_use_nor_read_a_session(hands: Hands) -> None:
     record_id, session = await hands.sessions.start(ADA, "sub", TOKEN)
     kept = b"".join(key.encode() + entry.value for key, entry in hands.store.entries.items())
-    for hidden in (record_id, session.csrf, "ada", "my-app-admins", "c4n4ry"):
+    for hidden in (record_id, session.csrf, '"ada"', "my-app-admins", "c4n4ry"):
         assert hidden.encode() not in kept
     key, entry = next(iter(hands.store.entries.items()))
     hands.store.entries = {"session." + "0" * 64: entry, key: entry}

@@ -19,7 +19,6 @@ from app_platform.dashboard.web.rendering import (
     tone,
     when,
 )
-from app_platform.dashboard.web.throttle import Throttle
 from app_platform.dashboard.words import sentence
 from app_platform.kube import Cause, Conflict, Forbidden, Invalid, KubeError, Unavailable
 
@@ -125,15 +124,6 @@ def test_a_namespace_is_checked_before_it_is_asked_for(name: str, fault: str) ->
 
 def test_an_app_has_a_bounded_number_of_namespaces() -> None:
     assert "at most 64" in namespace_fault("a", "a-b", [f"a-{number}" for number in range(64)])
-
-
-def test_a_rate_is_kept_per_address_and_recovers() -> None:
-    now = [0.0]
-    throttle = Throttle(3, lambda: now[0])
-    assert [throttle.admits("a") for _ in range(5)] == [True, True, True, False, False]
-    assert throttle.admits("b")
-    now[0] = 20.0
-    assert [throttle.admits("a") for _ in range(2)] == [True, False]
 
 
 def test_times_are_relative_with_the_exact_one_beside() -> None:

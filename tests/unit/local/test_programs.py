@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app_platform.local.balancer.forwarding import onward
 from app_platform.local.options import Options, Service
 from app_platform.local.paths import StateDir
 from app_platform.local.programs import (
@@ -157,3 +158,30 @@ def test_the_git_server_tells_every_replica_of_git_committer_where_it_listens() 
     assert len(set(ports)) == 2
     for child in committers:
         assert child.env["APP_PLATFORM_WEBHOOK_SECRETS"] == '["webhook-secret"]'
+
+
+def test_several_dashboards_are_reached_by_way_of_a_balancer() -> None:
+    pages = Service("dashboard", "m.dashboard", pages=True)
+    one, two = (table(Options(services=(pages,), replicas=count)) for count in (1, 2))
+    assert "balancer" not in one
+    public = one["dashboard-0"].env["APP_PLATFORM_DASHBOARD_URL"].rpartition(":")[2]
+    assert one["dashboard-0"].env["APP_PLATFORM_DASHBOARD_PORT"] == public
+    served = [two[name].env["APP_PLATFORM_DASHBOARD_PORT"] for name in ("dashboard-0", "dashboard-1")]
+    assert len({public, *served}) == 3
+    assert two["balancer"].env["APP_PLATFORM_BALANCER_PORT"] == public
+    assert two["balancer"].env["APP_PLATFORM_BALANCER_REPLICAS"].split() == [
+        f"http://127.0.0.1:{port}" for port in served
+    ]
+    for name in ("dashboard-0", "dashboard-1"):
+        assert two[name].env["APP_PLATFORM_DASHBOARD_URL"].endswith(f":{public}")
+
+
+def test_the_balancer_passes_on_what_is_about_the_request_and_says_for_whom() -> None:
+    came = {"Host": "here", "Cookie": "a=b", "Connection": "keep-alive", "Te": "trailers"}
+    assert dict(onward(came, "192.0.2.1")) == {
+        "Host": "here",
+        "Cookie": "a=b",
+        "X-Forwarded-For": "192.0.2.1",
+    }
+    behind_another = {"x-forwarded-for": "198.51.100.1", "X-Forwarded-For": "198.51.100.1"}
+    assert onward(behind_another, "192.0.2.1") == [("X-Forwarded-For", "198.51.100.1, 192.0.2.1")]

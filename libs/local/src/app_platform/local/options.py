@@ -36,8 +36,7 @@ SERVICES = (
     Service("secrets-encryptor", "app_platform.secrets_encryptor"),
     Service("git-committer", "app_platform.git_committer", forge=True),
     Service("oidc-registrar", "app_platform.oidc_registrar", provider=True),
-    # One, as there is nothing here to spread browsers over several; its sessions would be the same in all.
-    Service("dashboard", "app_platform.dashboard", pages=True, replicas=1),
+    Service("dashboard", "app_platform.dashboard", pages=True),
 )
 
 

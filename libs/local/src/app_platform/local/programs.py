@@ -88,6 +88,7 @@ def children(site: Site) -> list[Child]:
     own_cluster = [] if site.options.cluster else [etcd(site), kube_apiserver(site)]
     provider = [] if site.options.cluster else [authelia(site)]
     services = [child for service in site.options.services for child in replicas(site, service)]
+    spread = [balancer(site, each) for each in site.options.services if is_spread(each, site.options)]
     return [
         *own_cluster,
         nats(site),
@@ -97,6 +98,7 @@ def children(site: Site) -> list[Child]:
         source_controller(site),
         *provider,
         *services,
+        *spread,
     ]
 
 
@@ -104,6 +106,11 @@ def replica_names(service: Service, options: Options) -> list[str]:
     """The names of a service's processes, which are also the names of their health ports."""
     count = options.replicas if service.replicas is None else service.replicas
     return [f"{service.name}-{index}" for index in range(count)]
+
+
+def is_spread(service: Service, options: Options) -> bool:
+    """Whether people reach one of several replicas, by way of the balancer."""
+    return service.pages and len(replica_names(service, options)) > 1
 
 
 def etcd(site: Site) -> Child:
@@ -285,7 +292,7 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
             **nats_env(site, service.name),
             **{
                 **(forge_env(site, name) if service.forge else {}),
-                **(pages_env(site) if service.pages else {}),
+                **(pages_env(site, service, name) if service.pages else {}),
                 **(provider_env(site) if service.provider else {}),
                 **service.env,
             },
@@ -307,11 +314,24 @@ def forge_env(site: Site, replica: str) -> dict[str, str]:
     }
 
 
-def pages_env(site: Site) -> dict[str, str]:
-    """Where browsers find the dashboard, and where it sends them to sign in."""
+def balancer(site: Site, service: Service) -> Child:
+    """Our stand-in for an ingress: it listens where people look for the service."""
+    names = replica_names(service, site.options)
+    env = site.env(
+        APP_PLATFORM_BALANCER_HEALTH_PORT=str(site.ports["balancer"]),
+        APP_PLATFORM_BALANCER_PORT=str(site.ports["dashboard"]),
+        APP_PLATFORM_BALANCER_REPLICAS=" ".join(site.url(pages_listener(name)) for name in names),
+    )
+    command = (sys.executable, "-m", "app_platform.local.balancer")
+    return Child("balancer", command, env, f"{site.url('balancer')}/healthz", tier=CONTROLLERS)
+
+
+def pages_env(site: Site, service: Service, replica: str) -> dict[str, str]:
+    """Where browsers find the dashboard, where this replica of it listens, and where it sends them to sign in."""
+    listener = pages_listener(replica) if is_spread(service, site.options) else "dashboard"
     return {
         "APP_PLATFORM_DASHBOARD_URL": site.url("dashboard"),
-        "APP_PLATFORM_DASHBOARD_PORT": str(site.ports["dashboard"]),
+        "APP_PLATFORM_DASHBOARD_PORT": str(site.ports[listener]),
         "APP_PLATFORM_OIDC_ISSUER_URL": site.url("oidc"),
         "APP_PLATFORM_GIT_KNOWN_HOSTS_FILE": str(site.state.known_hosts),
     }
@@ -356,7 +376,18 @@ def tool_names(options: Options) -> list[str]:
 def listener_names(options: Options) -> list[str]:
     """The listeners that need a port for these options."""
     names = [name for service in options.services for name in replica_names(service, options)]
-    return [*PORTS, *names, *webhook_listeners(options)]
+    return [*PORTS, *names, *webhook_listeners(options), *_spread_listeners(options)]
+
+
+def _spread_listeners(options: Options) -> list[str]:
+    spread = [service for service in options.services if is_spread(service, options)]
+    pages = [pages_listener(name) for service in spread for name in replica_names(service, options)]
+    return ["balancer", *pages] if spread else []
+
+
+def pages_listener(replica: str) -> str:
+    """Where one of several replicas serves its pages."""
+    return f"{replica}-pages"
 
 
 def webhook_listeners(options: Options) -> list[str]:

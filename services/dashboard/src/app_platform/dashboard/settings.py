@@ -45,7 +45,9 @@ class Settings(RuntimeSettings):
         default=300.0, gt=0, description="Seconds after which a person's groups are asked for again."
     )
     sign_ins_per_minute: int = Field(
-        default=30, ge=1, description="Attempts to sign in that one address may begin a minute, per replica."
+        default=30,
+        ge=1,
+        description="Attempts to sign in that one address may begin a minute, at all replicas together.",
     )
     api_audiences: str = Field(
         default="app-platform-dashboard",

@@ -27,7 +27,7 @@ _MAX_BACK_TO: Final = 1_000
 async def sign_in(request: Request, back: str = "/") -> Response:
     """Send the browser to the identity provider."""
     site = site_of(request)
-    if not site.throttle.admits(request.client.host if request.client else ""):
+    if not await site.throttle.admits(request.client.host if request.client else ""):
         return _refused(
             request, "Too many attempts from your address. Wait a minute, then try again.", "/", 429
         )

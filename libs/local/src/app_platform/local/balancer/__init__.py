@@ -1,0 +1,1 @@
+"""What spreads browsers over the replicas of the dashboard on this machine, as an ingress does in a cluster."""
