@@ -133,11 +133,11 @@ async def test_a_redrive_takes_the_letter_away(nats_server: NatsServer, nc: Clie
 
 
 async def test_a_replay_reaches_one_service(nats_server: NatsServer, nc: Client) -> None:
-    done = program(nats_server, "replay", "--service", "tester", "--app", "my-app")
-    assert done.stdout == "2 events replayed to tester\n"
+    done = program(nats_server, "replay", "--service", "git-committer", "--app", "my-app")
+    assert done.stdout == "2 events replayed to git-committer\n"
     assert (
-        program(nats_server, "replay", "--service", "tester", "--event", "3").stdout
-        == "1 events replayed to tester\n"
+        program(nats_server, "replay", "--service", "git-committer", "--event", "3").stdout
+        == "1 events replayed to git-committer\n"
     )
 
     async def all_there() -> bool:
@@ -149,7 +149,12 @@ async def test_a_replay_reaches_one_service(nats_server: NatsServer, nc: Client)
 
 @pytest.mark.parametrize(
     "arguments",
-    [("events", "list"), ("dead-letters", "list"), ("replay", "--service", "x"), ("events", "show", "1")],
+    [
+        ("events", "list"),
+        ("dead-letters", "list"),
+        ("replay", "--service", "git-committer"),
+        ("events", "show", "1"),
+    ],
 )
 def test_without_nats_one_line_says_so(arguments: tuple[str, ...]) -> None:
     done = program("nats://127.0.0.1:1", *arguments)
@@ -174,6 +179,7 @@ def test_without_streams_one_line_says_so(nats_server: NatsServer) -> None:
         ("dead-letters", "redrive"),
         ("dead-letters", "redrive", "1", "--all"),
         ("replay",),
+        ("replay", "--service", "nobody"),
         ("unheard-of",),
     ],
 )

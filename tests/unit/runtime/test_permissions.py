@@ -95,7 +95,7 @@ def test_each_identity_is_alone_in_its_account() -> None:
 
 def test_dry_runs_are_asked_by_the_operator_and_answered_by_services() -> None:
     answering = {each.name for each in IDENTITIES if each.answers}
-    assert answering == {"namespace-rbac", "secrets-encryptor", "git-committer"}
+    assert answering == {"namespace-rbac", "secrets-encryptor", "git-committer", "oidc-registrar"}
     for identity in IDENTITIES:
         asked = {question.answered_by for question in questions(identity)}
         assert asked == (answering if identity.name == OPERATOR else set())

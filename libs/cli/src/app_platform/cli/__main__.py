@@ -19,6 +19,7 @@ from app_platform.cli.commands import (
 app: Final = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
+    pretty_exceptions_show_locals=False,  # they may hold values
     help="See and steer the App Platform. Needs NATS_URL for what happened, KUBECONFIG for what is. NO_COLOR is respected.",
 )
 app.command("doctor", help=doctor.HELP)(doctor.doctor)

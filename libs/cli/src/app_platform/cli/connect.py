@@ -14,9 +14,17 @@ import typer
 from app_platform.cli.errors import CommandError
 from app_platform.cli.options import Exit
 from app_platform.contracts.subjects import SubjectError
-from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError
+from app_platform.kube import (
+    ClusterConfig,
+    ConfigError,
+    KubeClient,
+    KubeError,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+)
 from app_platform.runtime import RuntimeSettings, SettingsError, load
-from app_platform.runtime.connection import connected
+from app_platform.runtime.connection import CredentialsError, connected, why
 from app_platform.runtime.consumers import UnreachableError
 from app_platform.runtime.history import GoneError, History
 from app_platform.runtime.permissions import OPERATOR, READER
@@ -25,13 +33,18 @@ T = TypeVar("T")
 _TOLD: Final = (
     CommandError,
     ConfigError,
+    CredentialsError,
     GoneError,
-    KubeError,
     SettingsError,
     SubjectError,
     UnreachableError,
 )
 """Errors whose text is meant for whoever gave the command."""
+_CLUSTER: Final[dict[type[KubeError], str]] = {
+    Unavailable: "the API server does not answer ({}): check KUBECONFIG, and whether it runs",
+    Unauthorized: "the API server does not know your credential ({}): check KUBECONFIG, or sign in anew",
+    NotFound: "the API server does not know this ({}): is the platform installed in this cluster?",
+}
 _SETTINGS: Final = {
     "APP_PLATFORM_NATS_URL": "NATS_URL",
     "APP_PLATFORM_NATS_CA": "NATS_CA",
@@ -45,10 +58,15 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 @asynccontextmanager
 async def history(identity: str = READER) -> AsyncIterator[History]:
     """The history of the platform that the environment names."""
-    knows_nats(identity)
+    if not knows_nats(identity):
+        raise CommandError("no event store: set NATS_URL to the NATS server, for instance nats://host:4222")
     settings = load(RuntimeSettings)
     async with connected(settings, identity, wait=False) as client:
-        yield History(client, identity, settings)
+        try:
+            yield History(client, identity, settings)
+        except TimeoutError as error:
+            told = f"NATS at {_server()} does not answer: {why(client, error)}"
+            raise CommandError(f"{told}; wanted is the key of identity {identity!r}") from None
 
 
 @asynccontextmanager
@@ -92,6 +110,8 @@ def execute(command: Callable[[], Awaitable[T]]) -> T:
         raise typer.Exit(Exit.INTERRUPTED) from None
     except _TOLD as error:
         _fail(str(error))
+    except KubeError as error:
+        _fail(of_cluster(error))
     except Exception as error:
         if not is_of_nats(error):
             raise
@@ -104,8 +124,15 @@ def is_of_nats(error: Exception) -> bool:
     return type(error).__module__.split(".")[0] == "nats" or isinstance(error, OSError)
 
 
+def of_cluster(error: KubeError) -> str:
+    """What the API server says, and what to do about it."""
+    return _CLUSTER.get(type(error), "{}").format(error)
+
+
 def unserved(error: Exception) -> str:
     """That NATS does not serve, in one line."""
+    if isinstance(error, CredentialsError):
+        return str(error)
     return f"NATS at {_server()} does not serve the events: {error!s} ({type(error).__name__})"
 
 
@@ -115,9 +142,9 @@ def knows_nats(identity: str = READER) -> bool:
     ``make up`` writes NATS_URL and the like, as the ``nats`` program reads them; services read APP_PLATFORM_NATS_URL and the like.
     """
     for ours, theirs in {**_SETTINGS, "APP_PLATFORM_NATS_NKEY": _KEYS[identity]}.items():
-        if theirs in os.environ:
+        if os.environ.get(theirs):
             os.environ.setdefault(ours, os.environ[theirs])
-    return "APP_PLATFORM_NATS_URL" in os.environ
+    return bool(os.environ.get("APP_PLATFORM_NATS_URL"))
 
 
 def _server() -> str:

@@ -29,7 +29,7 @@ MEANING: Final = {
     Exit.IMPOSSIBLE: "Not possible now, or what was named is not there: one line on standard error says why.",
     Exit.USAGE: "Wrong usage.",
     Exit.PROBLEM: "`doctor`, `verify`: something is wrong, and was printed.",
-    Exit.UNKNOWN: "`doctor`, `verify`: nothing is known to be wrong, and something could not be looked at.",
+    Exit.UNKNOWN: "`doctor`, `verify`, `export`: something could not be looked at, and was named; nothing else is known to be wrong.",
     Exit.INTERRUPTED: "Ended by Ctrl-C.",
 }
 """For docs/cli.md."""

@@ -99,6 +99,11 @@ def app_state(registration: Registration, secrets: Sequence[SecretState] | None)
     )
 
 
+def unknown_app(name: str, why: str) -> AppState:
+    """An app of which nothing but its name can be read."""
+    return AppState(name, "Unknown", "", why, 0, None, 0, 0, 0, 0)
+
+
 def _count(secrets: Iterable[SecretState] | None, status: str) -> int:
     return sum(secret.status == status for secret in secrets or ())
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+from app_platform.cli.apps import registration as read
 from app_platform.cli.errors import CommandError
 from app_platform.contracts import ConditionType, Registration, names
-from app_platform.kube import KubeClient, NotFound
+from app_platform.kube import KubeClient
 from app_platform.kube.registrations import REGISTRATIONS
 
 _LOOK_SECONDS: Final = 1.0
@@ -22,7 +23,7 @@ async def ask(client: KubeClient, app: str) -> str:
     """Ask for a new key; returns the request, by which it can be followed.
 
     Raises:
-        RotationError: There is no such app, or the last request has not been served yet.
+        CommandError: There is no such app, or the last request has not been served yet.
     """
     registration = await read(client, app)
     if registration.rotate_key not in {"", registration.status.rotation.request}:
@@ -59,18 +60,6 @@ async def follow(client: KubeClient, app: str, request: str, show: Callable[[str
         if registration.rotate_key != request:
             raise RotationError(f"{app}: another key was asked for meanwhile ({registration.rotate_key!r})")
         await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def read(client: KubeClient, app: str) -> Registration:
-    """The registration.
-
-    Raises:
-        RotationError: There is none.
-    """
-    try:
-        return Registration.from_object(await client.get(REGISTRATIONS, app))
-    except NotFound:
-        raise RotationError(f"there is no app {app!r}: see `kubectl get apr`") from None
 
 
 def is_done(registration: Registration, request: str) -> bool:

@@ -14,6 +14,7 @@ from app_platform.contracts import Registration, names
 from app_platform.diagnosis.ports import UnreadableError
 from app_platform.kube import Action, Object
 from app_platform.kube.objects import labels_of
+from app_platform.kube.registrations import UnparsedError
 from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.dead_letters import DeadLetter
 
@@ -44,7 +45,8 @@ class PlatformFacts:
     """What is known of the platform.
 
     Attributes:
-        all_registrations: Every one.
+        all_registrations: Every one that parses.
+        unparsed: Why the others do not.
         all_consumers: Of the services.
         all_letters: Dead letters, oldest first.
         all_leases: Of the watchers.
@@ -52,6 +54,7 @@ class PlatformFacts:
 
     now: datetime
     all_registrations: Fact[Sequence[Registration]] = NOT_ASKED
+    unparsed: Sequence[UnparsedError] = ()
     all_consumers: Fact[Sequence[ConsumerState]] = NOT_ASKED
     all_letters: Fact[Sequence[DeadLetter]] = NOT_ASKED
     all_leases: Fact[Sequence[Object]] = NOT_ASKED

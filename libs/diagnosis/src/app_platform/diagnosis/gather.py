@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from app_platform.contracts import Registration, names
 from app_platform.diagnosis.checks.access import telling_actions
 from app_platform.diagnosis.facts import NOT_ASKED, AppFacts, Fact, PlatformFacts
-from app_platform.diagnosis.ports import Reader, UnreadableError
+from app_platform.diagnosis.ports import BrokenError, Reader, UnreadableError
 from app_platform.diagnosis.targets import AccessTarget, OfApp
 from app_platform.kube import (
     GIT_REPOSITORIES,
@@ -26,7 +24,7 @@ from app_platform.kube import (
     Resource,
     User,
 )
-from app_platform.kube.registrations import REGISTRATIONS
+from app_platform.kube.registrations import REGISTRATIONS, UnparsedError, all_parsed, parsed
 from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.dead_letters import DeadLetter
 
@@ -42,8 +40,14 @@ async def platform_facts(reader: Reader, now: datetime) -> PlatformFacts:
         fact(_letters(reader, None)),
         fact(reader.cluster.list(LEASES, names.SYSTEM_NAMESPACE)),
     )
+    good, bad = (registrations, []) if isinstance(registrations, UnreadableError) else registrations
     return PlatformFacts(
-        now, all_registrations=registrations, all_consumers=consumers, all_letters=letters, all_leases=leases
+        now,
+        all_registrations=good,
+        unparsed=bad,
+        all_consumers=consumers,
+        all_letters=letters,
+        all_leases=leases,
     )
 
 
@@ -83,21 +87,14 @@ async def fact(reading: Awaitable[T]) -> Fact[T]:
 
 async def _registration(reader: Reader, app: str) -> Registration | None:
     found = await reader.cluster.find(REGISTRATIONS, app)
-    return None if found is None else _parsed(found)
-
-
-async def _registrations(reader: Reader) -> Sequence[Registration]:
-    return [_parsed(obj) for obj in await reader.cluster.list(REGISTRATIONS)]
-
-
-def _parsed(obj: Object) -> Registration:
     try:
-        return Registration.from_object(obj)
-    except ValidationError as error:
-        name = obj["metadata"]["name"]
-        raise UnreadableError(
-            f"registration {name!r} is of another version than this program: {error.error_count()} fields"
-        ) from None
+        return None if found is None else parsed(found)
+    except UnparsedError as error:
+        raise BrokenError(str(error)) from None
+
+
+async def _registrations(reader: Reader) -> tuple[Sequence[Registration], Sequence[UnparsedError]]:
+    return all_parsed(await reader.cluster.list(REGISTRATIONS))
 
 
 async def _namespaces(

@@ -26,6 +26,10 @@ class UnreadableError(Exception):
         self.down = down
 
 
+class BrokenError(UnreadableError):
+    """Something is there and cannot be understood."""
+
+
 class Cluster(Protocol):
     """The read side of Kubernetes. Of Secrets it gives metadata only."""
 

@@ -5,18 +5,64 @@ written that is there already; a finalizer is added and removed without touching
 Leaves out: deciding what to report.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
+
+from pydantic import ValidationError
 
 from app_platform.contracts import Registration, Verdict, names, stamped
 from app_platform.contracts.dry_run import Steps
 from app_platform.contracts.registration import KIND, PLURAL, VERSION
 from app_platform.kube.client import KubeClient
 from app_platform.kube.errors import Conflict, NotFound
-from app_platform.kube.resources import Resource
+from app_platform.kube.resources import Object, Resource
 
 REGISTRATIONS: Final = Resource(names.GROUP, VERSION, PLURAL, KIND, namespaced=False)
+
+
+class UnparsedError(Exception):
+    """A registration breaks a rule of this version; the text names it, the fields and what is wrong with each.
+
+    Attributes:
+        app: Its name.
+    """
+
+    def __init__(self, app: str, faults: str) -> None:
+        super().__init__(
+            f"registration {app!r} does not parse: {faults}. Is the CustomResourceDefinition of this version installed? "
+            f"Mend these fields (`kubectl edit apr {app}`)"
+        )
+        self.app = app
+
+
+def parsed(obj: Object) -> Registration:
+    """The registration that the API server returned.
+
+    Raises:
+        UnparsedError: It was stored under the rules of another version.
+    """
+    try:
+        return Registration.from_object(obj)
+    except ValidationError as error:
+        raise UnparsedError(obj["metadata"]["name"], "; ".join(_faults(error))) from None
+
+
+def all_parsed(objects: Iterable[Object]) -> tuple[list[Registration], list[UnparsedError]]:
+    """Those that parse, and why the others do not: one bad object hides no other."""
+    good: list[Registration] = []
+    bad: list[UnparsedError] = []
+    for obj in objects:
+        try:
+            good.append(parsed(obj))
+        except UnparsedError as error:
+            bad.append(error)
+    return good, bad
+
+
+def _faults(error: ValidationError) -> list[str]:
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return [": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"]))) for each in found]
 
 
 class Registrations:

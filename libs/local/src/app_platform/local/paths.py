@@ -97,6 +97,11 @@ class StateDir:
         return self.root / "options.json"
 
     @property
+    def layout_file(self) -> Path:
+        """Which layout this directory has; see ``layout``."""
+        return self.root / "layout"
+
+    @property
     def lock_file(self) -> Path:
         """Locked by the supervisor for as long as it lives."""
         return self.root / "supervisor.lock"

@@ -39,6 +39,7 @@ from app_platform.local.identities import (
     write_private,
 )
 from app_platform.local.kubeconfig import cut_out, local_kubeconfig
+from app_platform.local.layout import keep_layout
 from app_platform.local.options import SERVICES, Options, require_importable
 from app_platform.local.paths import StateDir, workspace_root
 from app_platform.local.programs import (
@@ -104,6 +105,7 @@ class Platform:
         """
         started = time.monotonic()
         require_importable(self.options.services)
+        self.state.create()
         self._keep_options()
         tools = {name: find_tool(name, self._environment, self._report) for name in tool_names(self.options)}
         definitions = find_definitions(self._environment, self._report)
@@ -149,8 +151,8 @@ class Platform:
                 fcntl.flock(lock, fcntl.LOCK_EX)
 
     def _keep_options(self) -> None:
-        """Refuse to mix the data of a local cluster with that of an existing one."""
-        self.state.create()
+        """Refuse to mix the data of a local cluster with that of an existing one, or of another version."""
+        keep_layout(self.state)
         file = self.state.options_file
         kept = json.loads(file.read_text())["cluster"] if file.exists() else self.options.cluster
         if kept != self.options.cluster:

@@ -10,9 +10,11 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import nats.errors
+import nkeys
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
@@ -26,6 +28,7 @@ _RETRY_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 2.0
 _FOREVER: Final = -1
+_REFUSED: Final = "permissions violation"
 _ONCE: Final = {
     "allow_reconnect": False,
     "max_reconnect_attempts": 1,
@@ -33,6 +36,10 @@ _ONCE: Final = {
     "connect_timeout": 3,
 }
 """For a command, whose user waits. Not 0 attempts: nats-py takes that for no limit."""
+
+
+class CredentialsError(OSError):
+    """The key or a certificate cannot be used; the text names the file and what is wrong with it, never its content."""
 
 
 def jetstream(nc: Client) -> JetStreamContext:
@@ -53,6 +60,12 @@ def end_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+def why(nc: Client, error: Exception) -> str:
+    """Why a request got no answer: NATS says on the connection, not to the request, that a key may not send it."""
+    told = str(nc.last_error or "")
+    return f"the key in use is not let do this ({told})" if _REFUSED in told.lower() else type(error).__name__
 
 
 async def _on_error(error: Exception) -> None:
@@ -85,10 +98,22 @@ def _options(settings: RuntimeSettings, identity: str) -> dict[str, Any]:
         "reconnected_cb": _on_reconnect,
     }
     if settings.nats_nkey is not None:
-        options["nkeys_seed"] = str(settings.nats_nkey)
+        options["nkeys_seed"] = str(_checked_key(settings.nats_nkey))
     if tls is not None:
         options["tls"] = tls
     return options
+
+
+def _checked_key(file: Path) -> Path:
+    try:
+        nkeys.from_seed(bytearray(file.read_bytes().strip()))
+    except OSError as error:
+        raise CredentialsError(f"the NATS key {file} cannot be read: {error.strerror}") from None
+    except (nkeys.NkeysError, ValueError):
+        raise CredentialsError(
+            f"{file} holds no NATS key: wanted is an NKey seed, which begins with SU"
+        ) from None
+    return file
 
 
 def _tls(settings: RuntimeSettings) -> ssl.SSLContext | None:
@@ -101,9 +126,15 @@ def _tls(settings: RuntimeSettings) -> ssl.SSLContext | None:
 
 
 def _read_certificates(context: ssl.SSLContext, settings: RuntimeSettings) -> None:
-    context.load_verify_locations(settings.nats_ca)
-    if settings.nats_certificate is not None:
-        context.load_cert_chain(settings.nats_certificate, settings.nats_certificate_key)
+    try:
+        context.load_verify_locations(settings.nats_ca)
+        if settings.nats_certificate is not None:
+            context.load_cert_chain(settings.nats_certificate, settings.nats_certificate_key)
+    except OSError as error:  # as are the errors of ssl
+        files = (settings.nats_ca, settings.nats_certificate, settings.nats_certificate_key)
+        raise CredentialsError(
+            f"the certificates for NATS cannot be used ({', '.join(str(file) for file in files if file)}): {error.strerror}"
+        ) from None
 
 
 @asynccontextmanager
@@ -116,6 +147,7 @@ async def connected(settings: RuntimeSettings, identity: str, *, wait: bool = Tr
         wait: Whether to keep trying until a server answers.
 
     Raises:
+        CredentialsError: Key or certificates cannot be used, and ``wait`` is false.
         OSError: No server answers, and ``wait`` is false.
         nats.errors.Error: The server refused, and ``wait`` is false.
     """
@@ -127,12 +159,11 @@ async def connected(settings: RuntimeSettings, identity: str, *, wait: bool = Tr
 
 
 async def _connect(settings: RuntimeSettings, identity: str, *, wait: bool) -> Client:
-    options = _options(settings, identity)
     if not wait:
-        return await _open({**options, **_ONCE})
+        return await _open({**_options(settings, identity), **_ONCE})
     while True:
         try:
-            return await _open(options)
+            return await _open(_options(settings, identity))
         except (OSError, nats.errors.Error, TimeoutError) as error:
             _LOG.warning("nats is not there yet: %s %s", type(error).__name__, error)
             await asyncio.sleep(_RETRY_SECONDS)

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.js import api
 
 from app_platform.runtime import streams
-from app_platform.runtime.connection import jetstream
+from app_platform.runtime.connection import jetstream, why
 
 
 class UnreachableError(Exception):
@@ -52,7 +52,7 @@ async def consumer_states(nc: Client) -> list[ConsumerState]:
     except nats.js.errors.NotFoundError:
         return []
     except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-        raise UnreachableError(f"NATS does not tell its consumers: {type(error).__name__}") from error
+        raise UnreachableError(f"NATS does not tell its consumers: {why(nc, error)}") from error
     return sorted((_state(i) for i in infos if i.config.durable_name), key=lambda state: state.name)
 
 

@@ -22,7 +22,7 @@ from app_platform.contracts import Envelope, Event, UnreadableEventError, decode
 from app_platform.contracts.cloudevents import dataref_of
 from app_platform.contracts.dry_run import DryRun
 from app_platform.runtime import direct, dry_run, event_data, streams
-from app_platform.runtime.connection import jetstream
+from app_platform.runtime.connection import jetstream, why
 from app_platform.runtime.consumers import ConsumerState, UnreachableError, consumer_states
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.publish import Publisher
@@ -116,7 +116,7 @@ class History:
         except nats.errors.NoRespondersError:
             return []  # no stream yet, so nothing was ever told
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise UnreachableError(f"NATS does not tell its events: {type(error).__name__}") from error
+            raise UnreachableError(f"NATS does not tell its events: {why(self._nc, error)}") from error
         return list(kept)
 
     async def event_at(self, sequence: int) -> Recorded:
@@ -146,7 +146,7 @@ class History:
         except nats.errors.NoRespondersError:
             return  # no stream yet, so nothing was ever given up
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise UnreachableError(f"NATS does not tell its dead letters: {type(error).__name__}") from error
+            raise UnreachableError(f"NATS does not tell its dead letters: {why(self._nc, error)}") from error
 
     async def consumers(self) -> list[ConsumerState]:
         """How far each service is; see ``consumer_states``."""

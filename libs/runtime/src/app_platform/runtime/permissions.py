@@ -129,6 +129,7 @@ IDENTITIES: Final = (
         "oidc-registrar",
         tells=(OidcClientRegistered, OidcClientRejected, OidcClientRemoved),
         hears=(NamespacesReady, RegistrationDeleted, OidcClientChanged, OidcClientDeleted),
+        answers=True,
     ),
     Identity("dashboard", buckets=(SESSIONS,), reads=True),
     Identity(READER, reads=True),

@@ -11,6 +11,7 @@ from app_platform.oidc_registrar.adapters import (
     KubernetesDashboard,
     KubernetesLedger,
 )
+from app_platform.oidc_registrar.dry_run import dry
 from app_platform.oidc_registrar.handlers import HANDLERS, gave_up
 from app_platform.oidc_registrar.ports import SERVICE, Ports
 from app_platform.oidc_registrar.rollout import Loop, Pace
@@ -52,6 +53,7 @@ def main() -> None:
             settings=settings,
             ports=ports,
             handlers=HANDLERS,
+            dry=dry,
             gave_up=gave_up,
             transient=RETRIABLE,
             tasks=(keep_rolled,),

@@ -2,19 +2,19 @@
 
 import csv
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from app_platform.cli import auditing, connect, render
+from app_platform.cli import apps, auditing, connect, render
 from app_platform.cli.errors import CommandError
-from app_platform.cli.options import AppOption, NameOption, SinceOption
+from app_platform.cli.options import AppOption, Exit, NameOption, SinceOption
 from app_platform.cli.repository import platform_repository
 from app_platform.contracts import Registration, names
-from app_platform.kube import KubeClient, NotFound
-from app_platform.kube.registrations import REGISTRATIONS
+from app_platform.kube import KubeClient
 
 HELP = (
     "An audit of the secrets: who changed which keys when, in which namespace, by which commit. Read from the platform repositories, "
@@ -39,8 +39,15 @@ def export(
     ] = Format.CSV,
 ) -> None:
     start = connect.since(since)
-    found = connect.run_on_cluster(lambda client: _collect(client, app_name))
+    found, missing = connect.run_on_cluster(lambda client: _collect(client, app_name))
     chosen = [change for change in found if name in {None, change.secret} and _is_after(change, start)]
+    _print(chosen, output)
+    for why in missing:
+        typer.echo(f"app-platform: not in this export: {why}", err=True)
+    raise typer.Exit(Exit.UNKNOWN if missing else Exit.DONE)
+
+
+def _print(chosen: Sequence[auditing.Change], output: Format) -> None:
     if output is Format.JSON_LINES:
         for change in chosen:
             typer.echo(render.line(auditing.as_json(change)))
@@ -54,16 +61,19 @@ def _is_after(change: auditing.Change, start: datetime | None) -> bool:
     return start is None or datetime.fromisoformat(change.time) >= start
 
 
-async def _collect(client: KubeClient, app_name: str | None) -> list[auditing.Change]:
-    try:
-        objects = (
-            [await client.get(REGISTRATIONS, app_name)] if app_name else await client.list(REGISTRATIONS)
-        )
-    except NotFound:
-        raise CommandError(f"there is no app {app_name!r}: see `app-platform status`") from None
-    registrations = [Registration.from_object(obj) for obj in objects]
-    found = [change for each in registrations for change in await _of_app(client, each)]
-    return sorted(found, key=lambda change: (change.time, change.app))
+async def _collect(client: KubeClient, app_name: str | None) -> tuple[list[auditing.Change], list[str]]:
+    """What was changed, and of which apps that cannot be read."""
+    if app_name:
+        return await _of_app(client, await apps.registration(client, app_name)), []
+    found: list[auditing.Change] = []
+    registrations, unparsed = await apps.registrations(client)
+    missing = [str(error) for error in unparsed]
+    for each in registrations:
+        try:
+            found += await _of_app(client, each)
+        except CommandError as error:
+            missing.append(str(error))
+    return sorted(found, key=lambda change: (change.time, change.app)), missing
 
 
 async def _of_app(client: KubeClient, registration: Registration) -> list[auditing.Change]:

@@ -12,7 +12,7 @@ from app_platform.cli.options import AppOption, Output, OutputOption, SinceOptio
 from app_platform.contracts.dry_run import DryRun
 from app_platform.runtime.dry_run import NOT_MINE
 from app_platform.runtime.history import History, Query, Recorded
-from app_platform.runtime.permissions import OPERATOR
+from app_platform.runtime.permissions import IDENTITIES, OPERATOR
 
 HELP = (
     "Deliver recorded events to one service again. Handlers look at the present state, so when nothing is amiss "
@@ -21,6 +21,7 @@ HELP = (
     "app-platform replay --service secrets-encryptor --event 162 --dry-run\n\n"
     "app-platform replay --service git-committer --event 100-180 --app my-app"
 )
+SERVICES: Final = tuple(identity.name for identity in IDENTITIES if identity.hears)
 _RANGE: Final = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 
 
@@ -39,6 +40,8 @@ def replay(
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
+    if service not in SERVICES:
+        raise typer.BadParameter(f"there is no service {service!r} that hears events: {', '.join(SERVICES)}")
     query, wanted_id = choice(Query(app=app_name, since=connect.since(since)), event)
 
     async def chosen(history: History) -> list[Recorded]:

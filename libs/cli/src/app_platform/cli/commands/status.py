@@ -7,13 +7,12 @@ from typing import Final
 
 import typer
 
-from app_platform.cli import connect, overview, render
+from app_platform.cli import apps, connect, overview, render
 from app_platform.cli.errors import CommandError
 from app_platform.cli.options import AppOption, JsonOption, Output, OutputOption
 from app_platform.cli.overview import AppState, SecretState
-from app_platform.contracts import Registration, names
-from app_platform.kube import SECRETS, Forbidden, KubeClient, NotFound, Selector
-from app_platform.kube.registrations import REGISTRATIONS
+from app_platform.contracts import names
+from app_platform.kube import SECRETS, Forbidden, KubeClient, Selector
 from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.history import History
 
@@ -42,10 +41,7 @@ def status(
 
 def _show_app(app_name: str, *, wants_json: bool) -> None:
     async def look(client: KubeClient) -> tuple[AppState, list[SecretState]]:
-        try:
-            registration = Registration.from_object(await client.get(REGISTRATIONS, app_name))
-        except NotFound:
-            raise CommandError(f"there is no app {app_name!r}: see `app-platform status`") from None
+        registration = await apps.registration(client, app_name)
         secrets = await _secrets(client, app_name, datetime.now(UTC))
         if secrets is None:
             raise CommandError(
@@ -64,17 +60,17 @@ def _show_app(app_name: str, *, wants_json: bool) -> None:
 
 
 def _show_all(*, wants_json: bool) -> None:
-    apps = connect.run_on_cluster(_apps)
+    states = connect.run_on_cluster(_apps)
     consumers, letters = connect.run(_services) if connect.knows_nats() else ([], None)
     if wants_json:
         found = {
-            "apps": [overview.as_json(app) for app in apps],
+            "apps": [overview.as_json(app) for app in states],
             "services": [render.consumer_json(state) for state in consumers],
             "dead_letters": letters,
         }
         typer.echo(render.line(found))
         return
-    render.table(render.console(), _APPS, map(_app_row, apps))
+    render.table(render.console(), _APPS, map(_app_row, states))
     typer.echo("")
     if letters is None:
         typer.echo("set NATS_URL to see the services")
@@ -85,9 +81,11 @@ def _show_all(*, wants_json: bool) -> None:
 
 async def _apps(client: KubeClient) -> list[AppState]:
     now = datetime.now(UTC)
-    found = [Registration.from_object(obj) for obj in await client.list(REGISTRATIONS)]
+    found, unparsed = await apps.registrations(client)
     secrets = await asyncio.gather(*(_secrets(client, each.name, now) for each in found))
-    return [overview.app_state(*pair) for pair in zip(found, secrets, strict=True)]
+    states = [overview.app_state(*pair) for pair in zip(found, secrets, strict=True)]
+    states += [overview.unknown_app(error.app, str(error)) for error in unparsed]
+    return sorted(states, key=lambda state: state.name)
 
 
 async def _secrets(client: KubeClient, app: str, now: datetime) -> list[SecretState] | None:

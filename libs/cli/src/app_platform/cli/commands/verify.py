@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from app_platform import sops
-from app_platform.cli import connect, findings
+from app_platform.cli import apps, connect, findings
 from app_platform.cli.errors import CommandError
 from app_platform.cli.options import Exit, JsonOption, Output, OutputOption
 from app_platform.cli.repository import platform_repository
@@ -47,7 +47,7 @@ def verify_files(
 async def _verify(client: KubeClient, app_name: str | None) -> list[Finding]:
     if app_name:
         return await _settled(client, app_name)
-    apps = [obj["metadata"]["name"] for obj in await client.list(REGISTRATIONS)]
+    found = [obj["metadata"]["name"] for obj in await client.list(REGISTRATIONS)]
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(app: str) -> list[Finding]:
@@ -61,7 +61,7 @@ async def _verify(client: KubeClient, app_name: str | None) -> list[Finding]:
                     )
                 ]
 
-    return [finding for found in await asyncio.gather(*map(one, apps)) for finding in found]
+    return [finding for found in await asyncio.gather(*map(one, found)) for finding in found]
 
 
 async def _settled(client: KubeClient, app: str) -> list[Finding]:
@@ -73,10 +73,7 @@ async def _settled(client: KubeClient, app: str) -> list[Finding]:
 
 
 async def _once(client: KubeClient, app: str) -> list[Finding]:
-    try:
-        registration = Registration.from_object(await client.get(REGISTRATIONS, app))
-    except NotFound:
-        raise CommandError(f"there is no app {app!r}: see `app-platform status`") from None
+    registration = await apps.registration(client, app)
     async with platform_repository(client, registration) as clone:
         files = await clone.files(await clone.head(), f"{names.SECRETS_FOLDER}/")
     return verify(

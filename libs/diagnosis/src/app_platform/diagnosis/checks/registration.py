@@ -8,7 +8,7 @@ from app_platform.contracts.flux_text import without_values
 from app_platform.contracts.registration import KIND
 from app_platform.diagnosis.facts import AppFacts, PlatformFacts, known
 from app_platform.diagnosis.findings import Reference, Said, ok, problem, warning
-from app_platform.diagnosis.ports import UnreadableError
+from app_platform.diagnosis.ports import BrokenError, UnreadableError
 from app_platform.kube import Object
 from app_platform.kube.objects import annotations_of, labels_of
 
@@ -26,13 +26,17 @@ _ADVICE: Final = {
     ConditionType.REPOSITORY: "The operator needs access to the Git forge to commit: do what the message says (docs/github.md lists every reason).",
     ConditionType.SYNC: "See the GitRepository and the Kustomization of the platform namespace. One file that cannot be applied stops all of the app.",
 }
+_UNPARSED: Final = "Apply the CustomResourceDefinition of this version; it refuses such an object, and says of each field what to change."
 _SEVERAL: Final = 5
 
 
 def registered(facts: AppFacts) -> Iterator[Said]:
     """The registration is there and stays."""
-    found = known(facts.maybe_registration)
     about = Reference(KIND, facts.name)
+    if isinstance(facts.maybe_registration, BrokenError):
+        yield problem(str(facts.maybe_registration), _UNPARSED, about)
+        return
+    found = known(facts.maybe_registration)
     if found is None:
         yield problem(
             f"there is no AppPlatformRegistration {facts.name!r}",
@@ -169,7 +173,10 @@ def registrations(facts: PlatformFacts) -> Iterator[Said]:
     """Every registration is Ready."""
     found = known(facts.all_registrations)
     waiting = [each for each in found if not _is_ready(each)]
-    yield ok(f"{len(found) - len(waiting)} of {len(found)} registrations are Ready")
+    total = len(found) + len(facts.unparsed)
+    yield ok(f"{len(found) - len(waiting)} of {total} registrations are Ready")
+    for error in facts.unparsed[:_SEVERAL]:
+        yield problem(str(error), _UNPARSED, Reference(KIND, error.app))
     for each in waiting[:_SEVERAL]:
         condition = each.status.condition(ConditionType.READY)
         why = (
