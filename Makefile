@@ -53,8 +53,8 @@ test: check tools browser ## the checks and every test, the quick ones first
 test-unit: $(STAMP) ## the unit tests: no sockets, under 30 s
 	$(VENV)/bin/pytest -q tests/unit
 
-up: tools ## start the local platform; CLUSTER=<kubeconfig context> uses a cluster that exists
-	@$(LOCAL) up --replicas $(REPLICAS) $(if $(CLUSTER),--cluster '$(CLUSTER)')
+up: tools ## start the local platform; CLUSTER=<kubeconfig context> uses a cluster that exists; PROMETHEUS=1, OTLP=<url>
+	@$(LOCAL) up --replicas $(REPLICAS) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(PROMETHEUS),--prometheus) $(if $(OTLP),--otlp '$(OTLP)')
 
 down: $(STAMP) ## stop the local platform, keep its data
 	@$(LOCAL) down

@@ -13,7 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app_platform.local import Platform
 
-FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "observability"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy" / "observability"
+TESTS = ROOT / "tests" / "data" / "observability" / "alerts.yaml"
+"""Of the alerts, for `promtool test rules`."""
 Names = dict[str, set[str]]
 """Name of a series to the names of its labels."""
 _PARTS = ("lhs", "rhs", "expr", "param", "args", "vector_selector")
@@ -23,6 +26,15 @@ def alerts() -> list[dict[str, Any]]:
     """Every alerting rule."""
     groups = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
+
+
+def alert_tests() -> dict[str, list[bool]]:
+    """Alert to whether it is expected to fire, at each moment at which a test looks."""
+    found: dict[str, list[bool]] = {}
+    for test in yaml.safe_load(TESTS.read_text())["tests"]:
+        for look in test["alert_rule_test"]:
+            found.setdefault(look["alertname"], []).append(bool(look["exp_alerts"]))
+    return found
 
 
 def board() -> dict[str, Any]:

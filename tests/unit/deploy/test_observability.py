@@ -5,7 +5,7 @@ import re
 import pytest
 
 from support.documents import ROOT
-from support.observability import alerts, board, expressions, selectors
+from support.observability import alert_tests, alerts, board, expressions, selectors
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 
@@ -27,11 +27,19 @@ def test_names_are_found_wherever_they_stand() -> None:
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: str(rule["alert"]))
 def test_every_alert_says_what_it_means_and_what_to_do(rule: dict[str, dict[str, str]]) -> None:
     assert rule["labels"]["severity"] in {"page", "ticket"}
-    assert rule["annotations"]["summary"]
-    assert rule["annotations"]["runbook"] == f"docs/runbook.md#{str(rule['alert']).lower()}"
+    assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+    assert rule["annotations"]["runbook_url"].endswith(f"/docs/runbook.md#{str(rule['alert']).lower()}")
     section = re.search(rf"^### {rule['alert']}\n(.*?)(?=^#|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
     assert section, f"docs/runbook.md has no section {rule['alert']}"
     assert len(section[1].split()) > 15, "the section says what to do"
+
+
+def test_every_alert_is_tested_firing_and_silent() -> None:
+    tested = alert_tests()
+    assert tested.keys() == {rule["alert"] for rule in alerts()}
+    assert {alert: set(looks) for alert, looks in tested.items()} == {
+        alert: {True, False} for alert in tested
+    }
 
 
 def test_every_section_is_about_an_alert() -> None:

@@ -7,7 +7,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from app_platform.contracts import Event, SecretIntentChanged
-from app_platform.runtime import PublishError, telemetry
+from app_platform.runtime import PublishError, tracing
 from app_platform.watcher.core import trace_of
 from app_platform.watcher.outbox import Outbox
 from support.nats import until
@@ -17,19 +17,24 @@ TWO = "00-" + "2" * 32 + "-" + "b" * 16 + "-01"
 
 
 @pytest.mark.parametrize(
-    ("noted", "before", "status", "goes_on"),
+    ("noted", "before", "is_new", "goes_on"),
     [
-        (ONE, None, "New", ONE),
-        (ONE, None, "Committed", ""),
-        (ONE, ONE, "Pending", ""),
-        (TWO, ONE, "Committed", TWO),
-        (ONE, "", "Committed", ONE),
-        ("", None, "New", ""),
-        ("", ONE, "Pending", ""),
+        (ONE, None, True, ONE),
+        (ONE, None, False, ""),
+        (ONE, ONE, False, ""),
+        (TWO, ONE, False, TWO),
+        (ONE, "", False, ONE),
+        ("", None, True, ""),
+        ("", ONE, False, ""),
     ],
 )
-def test_a_trace_is_gone_on_with_once(noted: str, before: str | None, status: str, goes_on: str) -> None:
-    assert trace_of(noted, before, status) == goes_on
+def test_a_trace_is_gone_on_with_once(
+    noted: str,
+    before: str | None,
+    is_new: bool,  # noqa: FBT001 - a column of the table
+    goes_on: str,
+) -> None:
+    assert trace_of(noted, before, is_new=is_new) == goes_on
 
 
 class Telling:
@@ -43,7 +48,7 @@ class Telling:
         if self.away:
             self.away -= 1
             raise PublishError("away")
-        self.told |= {event.name: telemetry.trace_id() for event in events}
+        self.told |= {event.name: tracing.trace_id() for event in events}
 
 
 def changed(name: str, version: int = 1) -> SecretIntentChanged:
@@ -78,7 +83,7 @@ async def test_a_later_mark_does_not_lose_the_trace_of_a_change_that_waits() -> 
 
 
 def test_what_is_noted_is_the_present_span() -> None:
-    assert telemetry.traceparent() == ""
+    assert tracing.traceparent() == ""
     with trace.use_span(TracerProvider().get_tracer("test").start_span("click")) as span:
         context = span.get_span_context()
-        assert telemetry.traceparent().startswith(f"00-{context.trace_id:032x}-{context.span_id:016x}-")
+        assert tracing.traceparent().startswith(f"00-{context.trace_id:032x}-{context.span_id:016x}-")

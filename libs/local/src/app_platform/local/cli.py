@@ -39,12 +39,16 @@ def up(arguments: argparse.Namespace) -> None:
         cluster=arguments.cluster,
         fsync=not arguments.unsafe_no_fsync,
         tls=arguments.tls,
+        prometheus=arguments.prometheus,
+        otlp=arguments.otlp,
     )
     platform = Platform(arguments.state_dir, options, report=_reporter())
     platform.up()
     url = platform.env.get("DASHBOARD_URL")
     if url and not arguments.no_services:
         _print(f"Dashboard: {url}" + ("" if arguments.cluster else f"\n{SAMPLE_USERS}"))
+    if arguments.prometheus:
+        _print(f"Prometheus: {platform.env['PROMETHEUS_URL']}/api/v1/alerts")
 
 
 def demo(arguments: argparse.Namespace) -> None:
@@ -149,6 +153,10 @@ def _add_up_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-services", action="store_true", help="only the infrastructure")
     parser.add_argument("--replicas", type=int, default=1, help="processes per service")
+    parser.add_argument(
+        "--prometheus", action="store_true", help="scrape the services and evaluate the alerts"
+    )
+    parser.add_argument("--otlp", default="", metavar="URL", help="send spans there, by OTLP over HTTP")
     parser.add_argument("--tls", action="store_true", help="NATS over TLS, both sides with certificates")
     parser.add_argument(
         "--unsafe-no-fsync",

@@ -51,6 +51,8 @@ class Options:
         fsync: whether etcd waits for the disk; without, a power cut may lose data (a crash of etcd does not).
         tls: whether NATS is spoken to over TLS, both sides showing certificates.
         bootstrap_env: more environment variables of nats-bootstrap, for instance how long consumers wait for an acknowledgement.
+        prometheus: whether Prometheus scrapes the services and evaluates the alerts.
+        otlp: where services send spans, by OTLP over HTTP; nowhere when empty.
         with_caller: end the platform when the calling process ends; for tests.
     """
 
@@ -60,6 +62,8 @@ class Options:
     fsync: bool = True
     tls: bool = False
     bootstrap_env: Mapping[str, str] = field(default_factory=dict)
+    prometheus: bool = False
+    otlp: str = ""
     with_caller: bool = False
 
 

@@ -72,6 +72,11 @@ class StateDir:
         return self.root / "env"
 
     @property
+    def prometheus_config(self) -> Path:
+        """What Prometheus scrapes, if it runs."""
+        return self.config / "prometheus.yml"
+
+    @property
     def users_file(self) -> Path:
         """Who may sign in, in Authelia's format; the user's own to change."""
         return self.config / "users.yml"

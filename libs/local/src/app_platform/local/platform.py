@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from app_platform.kube import ClusterConfig, ConfigError, KubeClient, KubeError
-from app_platform.local import certificates
+from app_platform.local import certificates, observing
 from app_platform.local import ports as port_choice
 from app_platform.local.bootstrap import (
     authelia_manifests,
@@ -107,10 +107,11 @@ class Platform:
         require_importable(self.options.services)
         self.state.create()
         self._keep_options()
-        tools = {name: find_tool(name, self._environment, self._report) for name in tool_names(self.options)}
+        needed = [*tool_names(self.options), *observing.names(self.options)]
+        tools = {name: find_tool(name, self._environment, self._report) for name in needed}
         definitions = find_definitions(self._environment, self._report)
         site = self._prepare(tools)
-        table = children(site)
+        table = [*children(site), *observing.children(site)]
         self._start_daemon(site)
         self.control.load(table)
         for tier in (STORES, API):
@@ -118,7 +119,8 @@ class Platform:
         with self._step("cluster prepared"):
             asyncio.run(self._bootstrap(definitions))
         self._start_tier(table, CONTROLLERS)
-        write_env(self.state.env_file, user_env(site))
+        urls = {f"{name.upper()}_URL": site.url(name) for name in observing.names(self.options)}
+        write_env(self.state.env_file, user_env(site) | urls)
         self._report(f"up after {time.monotonic() - started:.1f} s: see {self.state.env_file}")
 
     def down(self) -> None:
@@ -166,7 +168,8 @@ class Platform:
         """Choose ports and write every file that the children read."""
         state = self.state
         kept = port_choice.load(state.ports_file)
-        ports = port_choice.choose(listener_names(self.options), kept, str(state.root))
+        listeners = [*listener_names(self.options), *observing.names(self.options)]
+        ports = port_choice.choose(listeners, kept, str(state.root))
         port_choice.save(state.ports_file, ports)
         users = [
             administrator("admin"),
@@ -182,6 +185,8 @@ class Platform:
         if self.options.tls:
             certificates.keep(state.certificates)
         write_private(state.nats_config, nats_config(site))
+        if self.options.prometheus:
+            write_private(state.prometheus_config, observing.configuration(site))
         keep_host_key(state, site.ports["git-ssh"])
         self._keep_users()
         for user in users:

@@ -290,6 +290,7 @@ def replicas(site: Site, service: Service) -> Iterator[Child]:
             APP_PLATFORM_HEALTH_PORT=str(site.ports[name]),
             APP_PLATFORM_REPLICA=name,
             **nats_env(site, service.name),
+            **({"OTEL_EXPORTER_OTLP_ENDPOINT": site.options.otlp} if site.options.otlp else {}),
             **{
                 **(forge_env(site, name) if service.forge else {}),
                 **(pages_env(site, service, name) if service.pages else {}),

@@ -25,7 +25,6 @@ import nats.js.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from opentelemetry import propagate, trace
 
 from app_platform.contracts import (
     Event,
@@ -36,7 +35,7 @@ from app_platform.contracts import (
     type_of,
 )
 from app_platform.contracts.cloudevents import dataref_of
-from app_platform.runtime import dead_letters, event_data, streams, telemetry
+from app_platform.runtime import dead_letters, event_data, streams, telemetry, tracing
 from app_platform.runtime.connection import jetstream
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.event_data import DataMissingError
@@ -59,6 +58,8 @@ from app_platform.runtime.pull import Pull
 from app_platform.runtime.settings import RuntimeSettings
 
 _LOG: Final = logging.getLogger(__name__)
+_UNREADABLE: Final = "unreadable"
+"""In metrics, the type of an event whose type cannot be known."""
 _LOOKS: Final = 4
 """For data that is not there: the copy of the stream that answered may have been a moment behind."""
 
@@ -134,6 +135,7 @@ class Consumer(Generic[P]):
             kind = {"type": type_of(event_class)}
             telemetry.instruments().dead.add(0, kind)
             telemetry.instruments().redelivered.add(0, kind)
+        telemetry.instruments().dead.add(0, {"type": _UNREADABLE})
 
     async def run(self) -> None:
         """Consume until cancelled; then finish what runs, within the grace period, and give the rest back."""
@@ -224,17 +226,15 @@ class Consumer(Generic[P]):
 
     async def _process(self, handler: Handler[P], batch: Sequence[Delivery]) -> None:
         first = batch[0]
-        context = propagate.extract(first.message.headers or {})
-        links = [trace.Link(_span_context(d.message)) for d in batch[1:20]]
+        name = f"{self._work.service} {handler.__name__}"
         with (
             structlog.contextvars.bound_contextvars(
                 event_id=first.event.id, app=first.event.app, batch=len(batch)
             ),
-            telemetry.tracer().start_as_current_span(
-                f"{self._work.service} {handler.__name__}", context, trace.SpanKind.CONSUMER, links=links
-            ),
+            tracing.handling(name, [(d.event.name, d.message.headers or {}) for d in batch]) as span,
         ):
             outcome = await self._outcome(handler, batch)
+            span.set_attribute("app_platform.outcome", type(outcome).__name__.lower())
             await self._settle_all(batch, outcome)
 
     async def _outcome(self, handler: Handler[P], batch: Sequence[Delivery]) -> Outcome:
@@ -338,7 +338,7 @@ class Consumer(Generic[P]):
             _LOG.warning("%s; the message will come again", error)
             await _settle(message.nak(delay=self._backoff.cap))
             return
-        telemetry.instruments().dead.add(1, {"type": letter.event_type})
+        telemetry.instruments().dead.add(1, {"type": letter.event_type or _UNREADABLE})
         await _settle(message.term())
 
     async def _keep_alive(self) -> None:
@@ -358,10 +358,6 @@ class Consumer(Generic[P]):
             await asyncio.gather(*late, return_exceptions=True)
         for delivery in self._inbox.held():
             await _settle(delivery.message.nak())
-
-
-def _span_context(message: Msg) -> trace.SpanContext:
-    return trace.get_current_span(propagate.extract(message.headers or {})).get_span_context()
 
 
 def _count_error(handler: Handler[P], kind: type[object]) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from app_platform.runtime import telemetry
+from app_platform.runtime import tracing
 
 _OURS: Final = "app_platform"
 
@@ -18,7 +18,7 @@ _OURS: Final = "app_platform"
 def _add_trace(
     _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    trace = telemetry.trace_id()
+    trace = tracing.trace_id()
     if trace:
         event["trace_id"] = trace
     return event

@@ -17,7 +17,7 @@ from opentelemetry import propagate, trace
 
 from app_platform.contracts import Envelope, Event, encode, subjects
 from app_platform.contracts.cloudevents import CONTENT_TYPE, encode_data
-from app_platform.runtime import event_data, streams, telemetry
+from app_platform.runtime import event_data, streams, telemetry, tracing
 from app_platform.runtime.settings import RuntimeSettings
 
 _PIPELINE: Final = 256
@@ -72,8 +72,13 @@ class Publisher:
 
     async def _publish_one(self, event: Event) -> None:
         async with self._pipeline:
-            with telemetry.tracer().start_as_current_span(
-                f"publish {event.kind} {event.verb}", kind=trace.SpanKind.PRODUCER
+            with (
+                tracing.about(event.name),
+                tracing.tracer().start_as_current_span(
+                    f"publish {event.kind} {event.verb}",
+                    kind=trace.SpanKind.PRODUCER,
+                    attributes=tracing.messaging("send"),
+                ),
             ):
                 await self.publish_to(subjects.event_subject(event), event, event.id)
         telemetry.instruments().published.add(1, {"type": event.type})

@@ -1,17 +1,17 @@
-"""Traces and metrics by OpenTelemetry: context in message headers, metrics on ``/metrics`` in Prometheus format.
+"""Metrics by OpenTelemetry, on ``/metrics`` in Prometheus format, and the providers of a process.
 
 Guarantees: attributes are event types, services and outcomes only: never a name that a user chose, never a value.
-Leaves out: where spans go, which is in ``exporting``.
+Leaves out: spans (``tracing``), and where they go (``exporting``).
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
 from typing import Final
 
-from opentelemetry import context, metrics, propagate, trace
+from opentelemetry import metrics, trace
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observation, UpDownCounter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -42,17 +42,19 @@ class Instruments:
 
 def setup(service: str, replica: str) -> None:
     """Install the providers of this process; called once, by the composition root."""
-    resource = Resource.create({"service.name": service, "service.instance.id": replica})
+    resource = Resource.create(
+        {
+            "service.name": service,
+            "service.namespace": "app-platform",
+            "service.instance.id": replica,
+            "service.version": version("app-platform-runtime"),
+        }
+    )
     provider = TracerProvider(resource=resource)
     for processor in span_processors(os.environ):
         provider.add_span_processor(processor)
     trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
-
-
-def tracer() -> trace.Tracer:
-    """The tracer of this library."""
-    return trace.get_tracer(_SCOPE)
 
 
 @cache
@@ -123,33 +125,3 @@ def commits() -> tuple[Counter, Histogram]:
         "app_platform.commit.files", "1", "Files in a commit", explicit_bucket_boundaries_advisory=_FILES
     )
     return meter.create_counter("app_platform.commits", "1", "Commits made"), files
-
-
-@contextmanager
-def span(name: str) -> Iterator[None]:
-    """A span of a service's own, for what does not begin with an event."""
-    with tracer().start_as_current_span(name):
-        yield
-
-
-@contextmanager
-def continued(traceparent: str) -> Iterator[None]:
-    """What is told inside goes on with a trace that began elsewhere; a text that is no ``traceparent`` changes nothing."""
-    token = context.attach(propagate.extract({"traceparent": traceparent}))
-    try:
-        yield
-    finally:
-        context.detach(token)
-
-
-def traceparent() -> str:
-    """The current trace and span, to be kept where somebody else goes on with it; empty outside a span."""
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
-    return carrier.get("traceparent", "")
-
-
-def trace_id() -> str:
-    """The current trace id as 32 hex digits; empty outside a span."""
-    found = trace.get_current_span().get_span_context()
-    return format(found.trace_id, "032x") if found.is_valid else ""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from app_platform.contracts import names
 from app_platform.kube import SECRETS, Conflict, KubeClient, NotFound, Object, Selector
-from app_platform.runtime import telemetry
+from app_platform.runtime import tracing
 
 _ATTEMPTS: Final = 6
 SERVICE: Final = "dashboard"
@@ -95,8 +95,8 @@ class Labelled:
 @contextmanager
 def traced(what: str, metadata: dict[str, Any]) -> Iterator[None]:
     """A trace that begins with what a person does, noted on the Secret, so that all that follows from it is part of it."""
-    with telemetry.span(f"{what} secret"):
-        if parent := telemetry.traceparent():
+    with tracing.span(f"{what} secret"):
+        if parent := tracing.traceparent():
             metadata["annotations"] = {**metadata.get("annotations", {}), names.TRACEPARENT: parent}
         yield
 

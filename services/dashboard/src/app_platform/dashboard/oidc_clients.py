@@ -11,7 +11,14 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app_platform.contracts import names, oidc
-from app_platform.dashboard.labelled_secrets import Labelled, encoded, field_manager, keys_of, last_change
+from app_platform.dashboard.labelled_secrets import (
+    Labelled,
+    encoded,
+    field_manager,
+    keys_of,
+    last_change,
+    traced,
+)
 from app_platform.dashboard.oidc_forms import Wanted
 from app_platform.kube import SECRETS, KubeClient
 
@@ -105,7 +112,8 @@ async def create(kube: KubeClient, app: str, wanted: Wanted, by: str) -> None:
     home = names.platform_namespace(app)
     manifest = SECRETS.manifest(wanted.name, home, type="Opaque", data=_encoded(wanted.data))
     manifest["metadata"]["labels"] = {LABEL: wanted.client_id, names.APP_LABEL: app}
-    await kube.create(SECRETS, manifest, field_manager=field_manager(by), metadata_only=True)
+    with traced("create", manifest["metadata"]):
+        await kube.create(SECRETS, manifest, field_manager=field_manager(by), metadata_only=True)
 
 
 async def change(secrets: Labelled, there: OidcClient, wanted: Wanted, by: str) -> None:

@@ -40,7 +40,7 @@ from app_platform.git_committer.ports import (
     RepositoryMissing,
 )
 from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry, resync_mark
-from app_platform.runtime.telemetry import trace_id
+from app_platform.runtime.tracing import trace_id
 
 _LOG: Final = logging.getLogger(__name__)
 _REBUILDS: Final = 5

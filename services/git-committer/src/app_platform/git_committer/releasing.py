@@ -16,7 +16,7 @@ Leaves out: the namespaces' bindings, which namespace-rbac keeps until Flux hold
 from app_platform.contracts import Registration
 from app_platform.git_committer import core, flux, messages
 from app_platform.git_committer.ports import Head, HeadMoved, Ports
-from app_platform.runtime.telemetry import trace_id
+from app_platform.runtime.tracing import trace_id
 
 
 async def let_go(ports: Ports, registration: Registration, head: Head) -> Head:

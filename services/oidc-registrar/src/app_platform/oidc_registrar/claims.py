@@ -36,6 +36,12 @@ class Claims:
     refused: Sequence[tuple[ClientSecret, str]] = ()
     leaving: Sequence[ClientSecret] = ()
 
+    @property
+    def secrets(self) -> Sequence[ClientSecret]:
+        """All of them."""
+        granted = [claim.secret for claim in self.granted]
+        return [*granted, *(secret for secret, _ in self.refused), *self.leaving]
+
 
 @dataclass(frozen=True)
 class Others:

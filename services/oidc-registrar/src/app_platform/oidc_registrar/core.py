@@ -6,6 +6,7 @@ Leaves out: who may have what (``claims``), what is told of it (``telling``), tr
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from app_platform.contracts import names, oidc
 from app_platform.oidc_registrar import claims, credentials
@@ -34,6 +35,19 @@ def preparation(claim: Claim, key: str) -> Mark | None:
         notes = {names.OIDC_ROTATED: asked or None, names.OIDC_STATUS: oidc.PENDING}
         return _prepared(secret, finalizers, {**notes, **_known_by(made, key)}, made)
     return _prepared(secret, finalizers, _known_by(present, key), None)
+
+
+def traced(mark: Mark, traceparent: str) -> Mark:
+    """The mark with the trace of the change that it answers to: what comes of it after Authelia's roll is told in that one.
+
+    Args:
+        mark: Any; noted is only on those that say that a client is on its way.
+        traceparent: Empty when there is none.
+    """
+    is_on_its_way = mark.client_secret or mark.annotations.get(names.OIDC_STATUS) == oidc.PENDING
+    if not traceparent or not is_on_its_way:
+        return mark
+    return replace(mark, annotations={**mark.annotations, names.TRACEPARENT: traceparent})
 
 
 def _known_by(client_secret: str, key: str) -> dict[str, str | None]:

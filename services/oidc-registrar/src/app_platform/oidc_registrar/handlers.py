@@ -25,7 +25,7 @@ from app_platform.oidc_registrar import claims, core, credentials, registry, tel
 from app_platform.oidc_registrar.claims import Claim, Claims, Others
 from app_platform.oidc_registrar.ports import ClientSecret, ConflictError, Mark, Ports
 from app_platform.oidc_registrar.registry import Registry, State
-from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry
+from app_platform.runtime import Batch, Done, HandlerTable, Outcome, Retry, tracing
 
 _LOG: Final = logging.getLogger(__name__)
 _TRIES: Final = 8
@@ -107,7 +107,12 @@ async def _with_records(ports: Ports, app: str, granted: Sequence[Claim], state:
 async def _report(ports: Ports, app: str, sorted_: Claims, state: State) -> None:
     """Tell first and write after: who is killed between the two tells the same again."""
     reports = telling.reports(app, sorted_, state)
-    await ports.events.publish(*(report.event for report in reports if report.event))
+    noted = {each.uid: each.annotations.get(names.TRACEPARENT, "") for each in sorted_.secrets}
+    for report in reports:
+        if report.event:
+            # Authelia's roll is that of many changes; what came of each is told in its own trace.
+            with tracing.joined("tell how a client stands", noted[report.mark.uid]):
+                await ports.events.publish(report.event)
     await _mark_all(ports, app, [report.mark for report in reports])
 
 
@@ -120,7 +125,7 @@ async def _mark_all(ports: Ports, app: str, marks: Sequence[Mark]) -> None:
     conflicts = []
     for mark in marks:
         try:
-            await ports.clients.mark(app, mark)
+            await ports.clients.mark(app, core.traced(mark, tracing.traceparent(mark.name)))
         except ConflictError as conflict:
             conflicts.append(conflict)
     if conflicts:

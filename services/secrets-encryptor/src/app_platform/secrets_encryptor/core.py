@@ -282,6 +282,17 @@ def _pending(intent: Intent, mark: str, keys: Sequence[str], envelope: str) -> M
     return _mark(intent, annotations, held)
 
 
+def traced(mark: Mark, traceparent: str) -> Mark:
+    """The mark with the trace that it is made in: what Flux does with it later is told in that one.
+
+    Args:
+        mark: Of new content.
+        traceparent: Empty when there is none; then it is as it was.
+    """
+    noted = {names.TRACEPARENT: traceparent} if traceparent else {}
+    return replace(mark, annotations={**mark.annotations, **noted})
+
+
 def _mark(
     intent: Intent, annotations: Mapping[str, str | None], finalizers: tuple[str, ...] | None = None
 ) -> Mark:

@@ -152,9 +152,9 @@ def marks(intents: Sequence[IntentMetadata], flux: FluxObjects, head: str) -> li
         said = deliveries(intent, flux, head)
         text = None if said is None else write_deliveries(said)
         if text is not None and text != intent.annotations.get(names.SECRET_DELIVERY):
-            found.append(
-                Mark(intent.name, intent.uid, intent.resource_version, {names.SECRET_DELIVERY: text})
-            )
+            trace = intent.annotations.get(names.TRACEPARENT, "")
+            told = {names.SECRET_DELIVERY: text}
+            found.append(Mark(intent.name, intent.uid, intent.resource_version, told, trace=trace))
     return found
 
 

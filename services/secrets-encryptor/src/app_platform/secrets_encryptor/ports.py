@@ -48,6 +48,7 @@ class Mark:
     Attributes:
         annotations: To set; ``None`` removes one.
         finalizers: The whole new list, or ``None`` to leave it.
+        trace: Of the change that this tells the end of (``traceparent``), if it is not the current one.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Mark:
     resource_version: str
     annotations: Mapping[str, str | None] = field(default_factory=dict)
     finalizers: tuple[str, ...] | None = None
+    trace: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from app_platform.contracts import (
     SecretIntentDeleted,
     names,
 )
-from app_platform.watcher.census import NEW
 from app_platform.watcher.ports import Asks, FluxSeen, Seen
 
 _MAX_MESSAGE: Final = 2000
@@ -74,7 +73,7 @@ def secret_events(app: str, seen: Seen, before: frozenset[Asks], now: frozenset[
     ]
 
 
-def trace_of(noted: str, before: str | None, status: str) -> str:
+def trace_of(noted: str, before: str | None, *, is_new: bool) -> str:
     """The trace that what is told of a Secret goes on with; empty when it begins one.
 
     The trace that is noted on it is that of one change, and stays noted: what happens to the Secret afterwards is not part of it.
@@ -82,10 +81,10 @@ def trace_of(noted: str, before: str | None, status: str) -> str:
     Args:
         noted: On the Secret now.
         before: When it was last seen; ``None`` when it was not.
-        status: Of the intent; ``New`` while no service has marked it.
+        is_new: Whether no service has marked it.
     """
     if before is None:
-        return noted if status == NEW else ""
+        return noted if is_new else ""
     return noted if noted != before else ""
 
 

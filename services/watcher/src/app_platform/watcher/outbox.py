@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app_platform.contracts import Event
-from app_platform.runtime import EventSink, PublishError, telemetry
+from app_platform.runtime import EventSink, PublishError, tracing
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH: Final = 500
@@ -74,5 +74,5 @@ class Outbox:
         await self._events.publish(*(each.event for each in batch if not each.traceparent))
         for each in batch:
             if each.traceparent:
-                with telemetry.continued(each.traceparent):
+                with tracing.continued(each.traceparent):
                     await self._events.publish(each.event)

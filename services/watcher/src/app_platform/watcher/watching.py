@@ -59,6 +59,7 @@ class _SecretState:
     deleting: bool
     asks: frozenset[Asks]
     intent: IntentSeen
+    is_new: bool
     traceparent: str = ""
 
 
@@ -236,7 +237,7 @@ class Watching:
         async def tell(change: Change[_SecretState]) -> None:
             seen = _seen(change, deleted=change.type == "deleted" or change.value.deleting)
             told, known = before.pop(seen.name, frozenset()), traces.pop(seen.name, None)
-            trace = core.trace_of(change.value.traceparent, known, change.value.intent.status)
+            trace = core.trace_of(change.value.traceparent, known, is_new=change.value.is_new)
             for event in core.secret_events(app, seen, told, change.value.asks):
                 self.outbox.put(event, trace)
             if change.type != "deleted" and change.value.asks:
@@ -268,7 +269,8 @@ def _deletion_asked(obj: dict[str, Any]) -> bool:
 def _secret_state(obj: dict[str, Any]) -> _SecretState:
     asks = core.asks_of(obj["metadata"].get("labels") or {})
     trace = annotations_of(obj).get(names.TRACEPARENT, "")
-    return _SecretState(_deletion_asked(obj), asks, intent_seen(obj), trace)
+    is_new = not {names.SECRET_STATUS, names.OIDC_STATUS} & annotations_of(obj).keys()
+    return _SecretState(_deletion_asked(obj), asks, intent_seen(obj), is_new, trace)
 
 
 def _registration_state(obj: dict[str, Any]) -> _RegistrationState:

@@ -32,7 +32,7 @@ def build(tool: Tool, target: Path, environment: Mapping[str, str]) -> None:
         if target.exists():
             return
         partial = target.with_name(f".{target.name}.{os.getpid()}")
-        flags = ["-buildvcs=false", "-trimpath", "-ldflags", f"{_SMALL} {tool.ldflags}"]
+        flags = ["-buildvcs=false", "-trimpath", "-tags", tool.tags, "-ldflags", f"{_SMALL} {tool.ldflags}"]
         settings = {**environment, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
         if tool.own_module:
             # Outside of any module; the checksum database vouches for it.

@@ -29,12 +29,14 @@ class Tool:
 
     Attributes:
         own_module: Whether it is built with what its own module requires, and not with deploy/local/go.mod.
+        tags: Build tags, separated by commas; they leave out what is not needed here.
     """
 
     name: str
     version: str
     package: str = ""
     ldflags: str = ""
+    tags: str = ""
     seconds: int = 0
     wheel: str = ""
     minimum: str = ""

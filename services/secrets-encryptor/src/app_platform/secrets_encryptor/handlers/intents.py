@@ -13,7 +13,7 @@ from app_platform.contracts import (
     SecretIntentDeleted,
     SecretRemoved,
 )
-from app_platform.runtime import Batch, Done, Outcome, Retry, resync_mark
+from app_platform.runtime import Batch, Done, Outcome, Retry, resync_mark, tracing
 from app_platform.secrets_encryptor import core
 from app_platform.secrets_encryptor.handlers.keys import compared, missing
 from app_platform.secrets_encryptor.handlers.opening import PARALLEL, App, open_app, try_mark
@@ -133,7 +133,7 @@ async def _bring_up(ports: Ports, work: _Work, intent: Intent) -> bool:
 async def _tell_sealed(ports: Ports, app: App, intent: Intent, seal: core.Seal) -> bool:
     version: str | None = intent.resource_version
     if seal.mark is not None:
-        version = await try_mark(ports, app.name, seal.mark)
+        version = await try_mark(ports, app.name, core.traced(seal.mark, tracing.traceparent(intent.name)))
         if version is None:
             return False
     async with ports.large if core.is_large(intent, seal.targets) else nullcontext():

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 from app_platform import sops
 from app_platform.contracts import Registration
+from app_platform.runtime import tracing
 from app_platform.secrets_encryptor import sealing
 from app_platform.secrets_encryptor.ports import ConflictError, KeyFile, Mark, Ports
 
@@ -76,7 +78,8 @@ async def try_mark(ports: Ports, app: str, mark: Mark, *, known: bool = True) ->
         known: Whether an encryptor has seen the content of the version that it is written on.
     """
     try:
-        version = await ports.intents.mark(app, mark)
+        with tracing.joined("tell how far a secret is", mark.trace) if mark.trace else nullcontext():
+            version = await ports.intents.mark(app, mark)
     except ConflictError:
         return None
     if known:
