@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from app_platform.contracts import Stage, names, read_deliveries
-from app_platform.kube import GIT_REPOSITORIES, SECRETS
+from app_platform.dashboard import deploy_keys
+from app_platform.dashboard.flux import changing
+from app_platform.dashboard.flux.entries import SourceEntry
+from app_platform.kube import GIT_REPOSITORIES, SECRETS, KubeClient
 from app_platform.local import SERVICES, Options, Platform
 from support.apps import PATIENCE, App, condition
 from support.cluster import Cluster
@@ -140,6 +143,46 @@ def test_while_github_is_away_nothing_is_lost(app: GitHubApp) -> None:
     eventually(lambda: app.status("database") == "Pending", "pending")
     app.github.api.faults.away = False
     app.settle()
+
+
+def test_a_deploy_key_is_added_and_taken_off(app: GitHubApp) -> None:
+    repo = app.github.api.add(f"{app.name}-web")
+    app.github.api.push(repo, {"k8s/a.yaml": "# nothing yet"})
+    make_source(app, f"{app.github.ssh.url}/{ORGANIZATION}/{repo.name}.git")
+    eventually(
+        lambda: f"the topic app-platform-{app.name}" in key_status(app), "what to do is said", within=PATIENCE
+    )
+    assert repo.keys == []
+    repo.topics.append(f"app-platform-{app.name}")
+    app.cluster.do(lambda client: changing.reconcile(client, GIT_REPOSITORIES, (app.home, "web")))
+    eventually(lambda: key_status(app) == "Added", "added", within=PATIENCE)
+    assert [key["read_only"] for key in repo.keys] == [True]
+    eventually(
+        lambda: condition(app.find(GIT_REPOSITORIES, "web", app.home), "Ready").get("status") == "True",
+        "fetched with it",
+        within=PATIENCE,
+    )
+    app.cluster.do(lambda client: client.delete(GIT_REPOSITORIES, "web", app.home))
+    eventually(lambda: app.find(GIT_REPOSITORIES, "web", app.home) is None, "gone", within=PATIENCE)
+    assert repo.keys == []
+
+
+def make_source(app: GitHubApp, url: str) -> None:
+    """A GitRepository of the app's own, with its key, as the dashboard makes them."""
+    entry = SourceEntry("web", url, "main", "1m", app.github.ssh.known_hosts)
+
+    async def make(client: KubeClient) -> None:
+        made = await changing.create(client, GIT_REPOSITORIES, (app.home, "web"), entry.spec())
+        await deploy_keys.make(client, made, app.github.ssh.known_hosts, "test")
+        await changing.reconcile(client, GIT_REPOSITORIES, (app.home, "web"))
+
+    app.cluster.do(make)
+
+
+def key_status(app: App) -> str:
+    """What is said of the key of the app's own GitRepository."""
+    found = app.find(GIT_REPOSITORIES, "web", app.home)
+    return str((found["metadata"].get("annotations") or {}).get(names.DEPLOY_KEY_STATUS, ""))
 
 
 OTHER_HOST_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"

@@ -347,7 +347,10 @@ class GitHubServer:
 
     async def delete_key(self, request: web.Request) -> web.Response:
         repo = self._repo(request, "administration")
-        repo.keys = [key for key in repo.keys if str(key["id"]) != request.match_info["key"]]
+        left = [key for key in repo.keys if str(key["id"]) != request.match_info["key"]]
+        if len(left) == len(repo.keys):
+            raise Refusal(404, "Not Found")
+        repo.keys = left
         return web.Response(status=204)
 
     # Contents and objects

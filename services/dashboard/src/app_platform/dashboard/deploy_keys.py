@@ -5,7 +5,7 @@ else may write Secrets of that name there; who may make one is decided by ``Acce
 
 Guarantees: the private half goes from here to the API server and nowhere else; it is never read again. The public half is an annotation, so
 that it can be shown without reading the Secret. The Secret goes with its GitRepository (owner reference, and at once when it is deleted here).
-Leaves out: adding the key at the forge, which its owner does.
+Leaves out: adding the key at the forge, which its owner does, or git-committer where the owner agreed.
 """
 
 import base64

@@ -7,10 +7,11 @@ from app_platform.git_committer.adapters.cluster import SERVICE, KubernetesClust
 from app_platform.git_committer.adapters.fetching import fetching
 from app_platform.git_committer.adapters.forges import prepare
 from app_platform.git_committer.adapters.measured import MeasuredForge
+from app_platform.git_committer.adapters.sources import KubernetesSources
 from app_platform.git_committer.adapters.webhooks import receiving
 from app_platform.git_committer.dry_run import dry
 from app_platform.git_committer.handlers import HANDLERS, gave_up
-from app_platform.git_committer.ports import Ports
+from app_platform.git_committer.ports import AppKeys, Ports
 from app_platform.git_committer.settings import Settings
 from app_platform.kube import RETRIABLE, ClusterConfig, KubeClient, KubeError
 from app_platform.kube.registrations import Registrations
@@ -26,7 +27,7 @@ def main() -> None:
     async def ports(runtime: Runtime) -> AsyncIterator[Ports]:
         async with (
             KubeClient(ClusterConfig.load(), user_agent=SERVICE) as client,
-            forge_of(runtime) as forge,
+            forge_of(runtime) as (forge, key_forge),
         ):
             cluster = KubernetesCluster(client)
             async with (
@@ -34,7 +35,12 @@ def main() -> None:
                 receiving(client, runtime.events, settings),
             ):
                 yield Ports(
-                    Registrations(client, SERVICE), cluster, MeasuredForge(forge), sync, runtime.events
+                    Registrations(client, SERVICE),
+                    cluster,
+                    MeasuredForge(forge),
+                    sync,
+                    runtime.events,
+                    AppKeys(KubernetesSources(client), key_forge) if key_forge else None,
                 )
 
     run(

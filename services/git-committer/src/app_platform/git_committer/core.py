@@ -14,6 +14,7 @@ from typing import Final
 from app_platform.contracts import (
     EncryptedFile,
     Event,
+    FluxObjectChanged,
     IntentVersion,
     RemovedIntent,
     SecretEncrypted,
@@ -198,3 +199,17 @@ def after(head: Head, sha: str, changes: Changes) -> Head:
     """The head that a commit makes."""
     kept = {path: blob for path, blob in head.tree.items() if path not in set(changes.deletes)}
     return Head(sha, kept | {path: names.blob_id(content) for path, content in changes.writes.items()})
+
+
+def own_sources(events: Iterable[Event]) -> list[str]:
+    """The GitRepositories of the app's own that events speak of and that may still be there."""
+    return sorted(
+        {
+            event.name
+            for event in events
+            if isinstance(event, FluxObjectChanged)
+            and event.object_kind == "GitRepository"
+            and event.name != names.platform_namespace(event.app)
+            and not event.deleted
+        }
+    )

@@ -1,6 +1,7 @@
 """The ports of a dry run: they read as usual, and note what they would write.
 
-Left out: what the forge would put right of a repository's settings, and of its credentials, as nothing but doing it tells.
+Left out: what the forge would put right of a repository's settings, and of its credentials, as nothing but doing it tells; and the deploy
+keys of app repositories.
 """
 
 from collections.abc import Mapping, Sequence

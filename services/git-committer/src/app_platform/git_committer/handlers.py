@@ -27,7 +27,7 @@ from app_platform.contracts import (
     SourceChanged,
     names,
 )
-from app_platform.git_committer import base_files, core, flux, messages, releasing, verdicts
+from app_platform.git_committer import app_keys, base_files, core, flux, messages, releasing, verdicts
 from app_platform.git_committer.ports import (
     Changes,
     ForgeError,
@@ -224,7 +224,16 @@ def _pushed(app: str, sha: str, decided: core.CommitPlan) -> CommitPushed:
 
 
 async def flux_changed(ports: Ports, events: Batch) -> Outcome:
-    """Tell on the registration whether Flux follows its platform repository."""
+    """See to the deploy keys of the app's own repositories, and tell whether Flux follows its platform repository."""
+    try:
+        for name in core.own_sources(events):
+            await app_keys.look(ports, events[0].app, name)
+    except ForgeError as error:
+        return verdicts.later(error)
+    return await _sync_changed(ports, events)
+
+
+async def _sync_changed(ports: Ports, events: Batch) -> Outcome:
     registration = await ports.registrations.get(events[0].app)
     if registration is None or registration.deleting:
         return Done()

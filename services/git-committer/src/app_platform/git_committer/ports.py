@@ -244,11 +244,86 @@ class Sync(Protocol):
 
 
 @dataclass(frozen=True)
+class AppSource:
+    """A GitRepository of an app's own, and its deploy key.
+
+    Attributes:
+        public: Public half of its key; empty when it has none.
+        added_to: ``owner/name`` of the repository to which the key was added, or was about to be.
+        status: What was said of it last.
+        held: Whether it waits for this service before it goes.
+    """
+
+    app: str
+    name: str
+    uid: str
+    url: str
+    public: str
+    added_to: str
+    status: str
+    deleting: bool
+    held: bool
+
+
+class Sources(Protocol):
+    """GitRepositories of apps, other than the managed ones."""
+
+    async def find(self, app: str, name: str) -> AppSource | None:
+        """One of them as it is; ``None`` when it is gone."""
+        ...
+
+    async def hold(self, source: AppSource, repository: str) -> None:
+        """Note where its key is about to be added, and that it must not go before the key was taken off."""
+        ...
+
+    async def say(self, source: AppSource, status: str) -> None:
+        """Note what became of its key."""
+        ...
+
+    async def let_go(self, source: AppSource, status: str) -> None:
+        """Note that its key is nowhere any more, so that it may go."""
+        ...
+
+
+class KeyForge(Protocol):
+    """Repositories that are not the platform's, of which the forge's credential may change the deploy keys."""
+
+    def repository(self, url: str) -> str:
+        """``owner/name`` of a repository that may be one of those; else empty."""
+        ...
+
+    async def refusal(self, app: str, repository: str, url: str) -> str:
+        """Why no key of this app may be added there, for people; empty when one may."""
+        ...
+
+    async def add(self, repository: str, title: str, public: str) -> bool:
+        """Have this key there, for reading only, and no other of this title; returns whether it was not there."""
+        ...
+
+    async def remove(self, repository: str, title: str) -> None:
+        """Take the keys of this title off; nothing when the repository is gone."""
+        ...
+
+
+@dataclass(frozen=True)
+class AppKeys:
+    """What adds deploy keys to repositories of apps."""
+
+    sources: Sources
+    forge: KeyForge
+
+
+@dataclass(frozen=True)
 class Ports:
-    """Everything a handler gets."""
+    """Everything a handler gets.
+
+    Attributes:
+        app_keys: ``None`` where keys of app repositories are added by hand.
+    """
 
     registrations: Registrations
     cluster: Cluster
     forge: Forge
     sync: Sync
     events: EventSink
+    app_keys: AppKeys | None = None

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from app_platform.contracts import git_urls, names
 from app_platform.dashboard.flux.objects import shown_url
 from app_platform.dashboard.flux.refusals import Faults
-from app_platform.dashboard.flux.sources import DEPLOY_KEY, Source, key_name
+from app_platform.dashboard.flux.sources import Source, key_name
 from app_platform.dashboard.web.forms import Form
 from app_platform.gitread import HASHED, known_lines
 
-MAX_NAME: Final = names.MAX_DNS_LABEL - len(DEPLOY_KEY)
+MAX_NAME: Final = names.MAX_DNS_LABEL - len(names.DEPLOY_KEY)
 """So that the name of its deploy key is a DNS label."""
 DURATION: Final = r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+"
 """``spec.interval`` in the definitions of both kinds."""

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from app_platform.contracts import git_urls
+from app_platform.contracts import git_urls, names
 from app_platform.dashboard.flux.objects import FluxObject, Revision, common, revision, shown_url
 
-DEPLOY_KEY: Final = "deploy-key-"
-"""Beginning of the names of the Secrets that GitRepositories of apps may name (deploy/kubernetes/policies)."""
 DEFAULT_BRANCH: Final = "master"
 """What source-controller follows when nothing is said."""
 _GITHUB: Final = "github.com"
@@ -26,6 +24,7 @@ class Source(FluxObject):
         secret: Name of the Secret that lets Flux in; empty for none.
         revision: That was fetched last.
         fetched: When.
+        key_status: ``Added`` when the platform added its key at the forge, else why it did not; empty where it does not try.
     """
 
     url: str
@@ -34,6 +33,7 @@ class Source(FluxObject):
     secret: str
     revision: Revision | None
     fetched: str
+    key_status: str
 
     @property
     def link(self) -> str:
@@ -44,6 +44,11 @@ class Source(FluxObject):
     def has_deploy_key(self) -> bool:
         """Whether the platform makes its key."""
         return self.secret == key_name(self.name) and not self.managed
+
+    @property
+    def key_was_added(self) -> bool:
+        """Whether the platform added its key at the forge, and takes it off again."""
+        return self.key_status == "Added"
 
     @property
     def key_page(self) -> str:
@@ -59,7 +64,7 @@ class Source(FluxObject):
 
 def key_name(source: str) -> str:
     """The Secret that holds the deploy key of a GitRepository."""
-    return DEPLOY_KEY + source
+    return names.DEPLOY_KEY + source
 
 
 def source(obj: Mapping[str, Any]) -> Source:
@@ -74,6 +79,7 @@ def source(obj: Mapping[str, Any]) -> Source:
         secret=(spec.get("secretRef") or {}).get("name", ""),
         revision=revision(artifact.get("revision", "")),
         fetched=artifact.get("lastUpdateTime", ""),
+        key_status=(obj["metadata"].get("annotations") or {}).get(names.DEPLOY_KEY_STATUS, ""),
     )
 
 

@@ -164,7 +164,9 @@ async def new_key(visit: InApp, name: str, form: Posted) -> Response:
     await _make_key(visit, obj, entry, "patch")
     return visit.go(
         SECTION.href(visit, name),
-        "Here is the new deploy key. Add it to the repository, then take the old one off.",
+        "The new deploy key is made."
+        if there.key_was_added
+        else "Here is the new deploy key. Add it to the repository, then take the old one off.",
     )
 
 
@@ -180,10 +182,11 @@ async def ask_delete(visit: InApp, name: str) -> Response:
 @router.post("/{name}/delete")
 async def delete(visit: InApp, name: str, _form: Posted) -> Response:
     """Delete it and its key."""
-    had_key = source(await _get(visit, name)).has_deploy_key
+    there = source(await _get(visit, name))
     await changing.delete(visit.access.kube, GIT_REPOSITORIES, SECTION.where(visit, name))
     await _remove_key(visit, name, "delete")
-    more = " Take its deploy key off the repository, too." if had_key else ""
+    by_hand = there.has_deploy_key and not there.key_was_added
+    more = " Take its deploy key off the repository, too." if by_hand else ""
     return visit.go(SECTION.href(visit), f"{name} is deleted.{more}")
 
 

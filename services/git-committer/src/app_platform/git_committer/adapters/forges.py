@@ -2,18 +2,26 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from app_platform.git_committer.adapters.git import Author
 from app_platform.git_committer.adapters.github.forge import github_forge
 from app_platform.git_committer.adapters.github.login import read_keys
 from app_platform.git_committer.adapters.local_forge import local_forge
 from app_platform.git_committer.adapters.signing import Signer, SigningKeyError
-from app_platform.git_committer.ports import Forge
+from app_platform.git_committer.ports import Forge, KeyForge
 from app_platform.git_committer.settings import GitHubSettings, LocalForgeSettings, Settings
 from app_platform.runtime import Runtime, SettingsError, load
 
-Prepared = Callable[[Runtime], AbstractAsyncContextManager[Forge]]
+
+class Opened(NamedTuple):
+    """A forge, and what adds keys to app repositories there, where that is done."""
+
+    forge: Forge
+    app_keys: KeyForge | None
+
+
+Prepared = Callable[[Runtime], AbstractAsyncContextManager[Opened]]
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -46,9 +54,9 @@ def _local(who: Author) -> Prepared:
     settings = load(LocalForgeSettings)
 
     @asynccontextmanager
-    async def opened(_: Runtime) -> AsyncIterator[Forge]:
+    async def opened(_: Runtime) -> AsyncIterator[Opened]:
         async with local_forge(settings, who) as forge:
-            yield forge
+            yield Opened(forge, None)
 
     return opened
 
@@ -58,9 +66,9 @@ def _github(who: Author) -> Prepared:
     keys = read_keys(settings)
 
     @asynccontextmanager
-    async def opened(runtime: Runtime) -> AsyncIterator[Forge]:
+    async def opened(runtime: Runtime) -> AsyncIterator[Opened]:
         async with github_forge(settings, keys, who, runtime) as forge:
-            yield forge
+            yield Opened(forge, forge.app_keys)
 
     return opened
 

@@ -7,11 +7,10 @@ forbid deploy keys. Entries of the Secret: https://fluxcd.io/flux/components/sou
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
+from app_platform.git_committer.adapters.github import keys
 from app_platform.git_committer.adapters.github.api import GitHubApi
 from app_platform.git_committer.adapters.github.states import State
 from app_platform.git_committer.ports import Credential, ForgeError
@@ -69,52 +68,19 @@ class DeployKeys:
 
     async def allow(self, repository: str, credential: Credential) -> bool:
         """Have the key there, for reading only, and no other of ours."""
-        public = _material(credential.entries["identity.pub"])
-        there: Sequence[_Key] = (await self._api.get(f"{repository}/keys?per_page=100", _keys)).value
-        for key in there:
-            stale = key.is_ours and key.public != public
-            if stale or (key.public == public and not key.read_only):
-                _ = (await self._api.write("DELETE", f"{repository}/keys/{key.number}")).value
-        if any(key.public == public and key.read_only for key in there):
-            return False
-        body = {"title": _TITLE, "key": public, "read_only": True}
-        answer = await self._api.write("POST", f"{repository}/keys", body)
-        if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            raise _refused(str(answer.error))
-        _ = answer.value
-        return True
+        try:
+            return await keys.have(self._api, repository, _TITLE, credential.entries["identity.pub"])
+        except ForgeError as error:
+            advice = _ADVICE.get(error.reason)
+            if advice is None:
+                raise
+            raise ForgeError(f"{error}: {advice}", reason=error.reason) from None
 
 
-def _refused(text: str) -> ForgeError:
-    if "in use" in text:
-        advice = (
-            "delete Secret git-credential of the platform namespace: another key is made at the next round"
-        )
-        return ForgeError(f"{text}: {advice}", reason="DeployKeyInUse")
-    advice = "allow deploy keys in the organisation, or use APP_PLATFORM_GITHUB_FLUX_CREDENTIAL=app"
-    return ForgeError(f"{text}: {advice}", reason="DeployKeyRefused")
-
-
-@dataclass(frozen=True)
-class _Key:
-    """A deploy key as GitHub lists it."""
-
-    number: int
-    public: str
-    read_only: bool
-    is_ours: bool
-
-
-def _keys(data: Sequence[dict[str, Any]]) -> tuple[_Key, ...]:
-    return tuple(
-        _Key(int(k["id"]), _material(str(k["key"])), bool(k["read_only"]), k.get("title") == _TITLE)
-        for k in data
-    )
-
-
-def _material(public: str) -> str:
-    """Kind and key, without the comment."""
-    return " ".join(public.split()[:2])
+_ADVICE: Final = {
+    keys.IN_USE: "delete Secret git-credential of the platform namespace: another key is made at the next round",
+    keys.REFUSED: "allow deploy keys in the organisation, or use APP_PLATFORM_GITHUB_FLUX_CREDENTIAL=app",
+}
 
 
 @dataclass(frozen=True)

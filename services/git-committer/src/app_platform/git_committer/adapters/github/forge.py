@@ -15,6 +15,7 @@ from app_platform.git_committer.adapters.git import Author
 from app_platform.git_committer.adapters.github import login, states
 from app_platform.git_committer.adapters.github.access import Access
 from app_platform.git_committer.adapters.github.api import Budgets, GitHubApi, github_api
+from app_platform.git_committer.adapters.github.app_keys import GitHubAppKeys
 from app_platform.git_committer.adapters.github.commits import Committer
 from app_platform.git_committer.adapters.github.reading import Reader
 from app_platform.git_committer.adapters.github.states import Mend, State
@@ -44,6 +45,9 @@ class GitHubForge:
         organization: Owner of the repositories.
         access: How Flux gets in.
         author: For commits.
+
+    Attributes:
+        app_keys: Adds deploy keys to app repositories.
     """
 
     def __init__(self, api: GitHubApi, organization: str, access: Access, author: Author) -> None:
@@ -52,6 +56,7 @@ class GitHubForge:
         self._access = access
         self._reader = Reader(api, self._path)
         self._committer = Committer(api, self._reader, self._path, author)
+        self.app_keys = GitHubAppKeys(api, organization)
 
     async def ensure(self, app: str) -> Repository:
         """See ``Forge.ensure``."""
