@@ -183,6 +183,39 @@ def test_a_deploy_key_is_for_one_repository_and_its_private_half_is_never_seen(
     ada.check()
 
 
+def test_what_became_of_its_deploy_key_at_the_forge_is_shown(
+    visitor: NewVisitor, dashboard: Dashboard, forge: Forge, name: str
+) -> None:
+    """As git-committer says it on GitHub; tests/e2e/test_github.py has it say so."""
+    ada, app = visitor("ada"), dashboard.app()
+    url = repository(forge, name)
+    page = ada.open(f"{SOURCES}/new")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("SSH URL").fill(url)
+    page.get_by_label("Interval").fill("2s")
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.wait_for_url(f"**{SOURCES}/{name}")
+
+    def say(status: str) -> None:
+        change = {"metadata": {"annotations": {names.DEPLOY_KEY_STATUS: status}}}
+        app.cluster.do(lambda client: client.merge_patch(GIT_REPOSITORIES, name, HOME, change))
+
+    say(
+        "give acme/shop the topic app-platform-my-app on GitHub and press Reconcile now; or add the key by hand"
+    )
+    page.get_by_text("The platform did not add it by itself: give acme/shop the topic").wait_for()
+    ada.picture("deploy-key-asked")
+    forge.add_key(f"apps.{name}", page.inner_text("#public-key"))
+    say("Added")
+    state(page, "Ready")
+    page.get_by_text("The platform has added it to the repository").wait_for()
+    ada.picture("deploy-key-added")
+    page.get_by_role("link", name="Delete").click()
+    assert "The deploy key, in the cluster and on the repository." in page.inner_text("main")
+    page.get_by_role("button", name=f"Delete {name}").click()
+    assert "Take its deploy key off" not in page.get_by_role("status").inner_text()
+
+
 def test_what_waits_says_for_which_one_and_why(visitor: NewVisitor, forge: Forge, name: str) -> None:
     dev = visitor("dev")
     page = create_source(dev, forge, name, repository(forge, name))
