@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-import typer
-
-from app_platform.cli.__main__ import app
+from app_platform.cli.__main__ import COMMANDS, load
 from app_platform.cli.options import MEANING
 
 PROGRAM: Final = "app-platform"
@@ -28,7 +26,9 @@ a version. Without a terminal, or with `NO_COLOR` set, there are no colours. `{P
 def cli_page() -> str:
     """The reference of all commands."""
     status = "".join(f"| {code.value} | {meaning} |\n" for code, meaning in MEANING.items())
-    sections = [_section(path, command) for path, command in _commands(typer.main.get_command(app), ())]
+    sections = [
+        _section(path, command) for name in COMMANDS for path, command in _commands(load(name), (name,))
+    ]
     return _HEAD + status + "".join(sections)
 
 

@@ -200,6 +200,30 @@ def test_export_tells_who_changed_which_keys_when(app: App) -> None:
     assert command(app, "export", "--app", app.name, "--name", "other", "-o", "jsonl").stdout == ""
 
 
+def test_export_names_who_changed_each_of_many_secrets(app: App, operated: Platform) -> None:
+    wanted = {f"many-{number}": f"oidc:person-{number}" for number in range(60)}
+    operated.control.stop("git-committer-0")
+    try:
+        for name, person in wanted.items():
+            app.create(name, [app.dev])
+            app.patch(name, {"metadata": {"annotations": {names.CHANGED_BY: person}}})
+        encrypted = partial(
+            command, app, "events", "list", "--app", app.name, "--kind", "secret", "-o", "json"
+        )
+        eventually(
+            lambda: wanted.keys() <= {each["data"]["name"] for each in records(encrypted())},
+            "all are encrypted",
+            within=PATIENCE,
+        )
+    finally:
+        operated.control.start("git-committer-0")
+        operated.control.wait_ready(["git-committer-0"], PATIENCE)
+    app.settle()
+    told = records(command(app, "export", "--app", app.name, "-o", "jsonl"))
+    assert {each["secret"]: each["by"] for each in told} == wanted
+    assert len({each["commit"] for each in told}) < len(wanted) / 20, "more than twenty were in one commit"
+
+
 def is_told(app: App) -> bool:
     """Whether no service has anything left to write about an app: Flux follows the head, and the intents say so."""
     registration = app.registration() or {}

@@ -140,6 +140,9 @@ async def test_a_replay_reaches_one_service(nats_server: NatsServer, nc: Client)
         == "1 events replayed to git-committer\n"
     )
 
+    nothing = program(nats_server, "replay", "--service", "git-committer", "--until", "1h")
+    assert nothing.stdout == "0 events replayed to git-committer\n"
+
     async def all_there() -> bool:
         return (await nc.jetstream().stream_info("EVENTS")).state.messages == 6
 

@@ -39,6 +39,36 @@ def test_bash_completes_commands_and_options(typed: str, offered: set[str]) -> N
     assert offered <= set(done.stdout.split()), done.stdout + done.stderr
 
 
+def test_bash_loads_the_script_and_completes_with_it(tmp_path: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        path = f"{PROGRAM.parent}:{os.environ['PATH']}"
+        env = {"PATH": path, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+        return subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    script = tmp_path / "completion.bash"
+    script.write_text(run("app-platform", "--show-completion", "bash").stdout)
+    typed = (
+        f"source {script}; COMP_WORDS=(app-platform dead-letters re); COMP_CWORD=2; "
+        "$(complete -p app-platform | sed 's/.*-F \\([^ ]*\\).*/\\1/') app-platform; echo ${COMPREPLY[@]}"
+    )
+    done = run("bash", "--norc", "-c", typed)
+    assert (done.stdout.split(), done.stderr) == (["redrive"], "")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--show-completion"]])
+def test_help_comes_without_the_libraries_of_the_commands(words: list[str]) -> None:
+    program = (
+        "import sys\nfrom app_platform.cli.__main__ import app\n"
+        f"try: app({words!r})\nexcept SystemExit: pass\n"
+        "print([name for name in ('nats', 'aiohttp', 'pydantic') if name in sys.modules])"
+    )
+    named = {"PATH": os.environ["PATH"], "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=named, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_script_for_each_shell_is_shown(shell: str) -> None:
     # Otherwise Typer asks which shell it runs in, and here it runs in none.

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app_platform.cli.auditing import COLUMNS, Change, as_row, changes, wanted_contents
+from app_platform.contracts import SecretEncrypted
 from app_platform.git_committer import messages, trailers
 from app_platform.git_committer.ports import Changes
 from app_platform.gitread import Changed, Commit
@@ -75,3 +76,32 @@ def test_no_cell_is_a_formula(text: str) -> None:
     row = as_row(Change(moment, "a", "n", "s", "update", text, ("k1", "k2"), (), (), "c", "", ()))
     assert dict(zip(COLUMNS, row, strict=True))["by"] == f"'{text}"
     assert dict(zip(COLUMNS, row, strict=True))["added"] == "k1 k2"
+
+
+def test_of_hundreds_in_one_commit_each_has_its_author() -> None:
+    paths = [f"secrets/my-app-dev/s{n}.yaml" for n in range(250)]
+    told = [
+        SecretEncrypted(
+            app="my-app",
+            name=f"s{n}",
+            uid="u",
+            resource_version="1",
+            fingerprint="f" * 64,
+            keys=("k",),
+            files=(),
+            by=f"oidc:u{n}",
+        )
+        for n in range(250)
+    ]
+    made = messages.secrets_message(Changes(dict.fromkeys(paths, "x")), told, "t" * 32)
+    one = Commit(
+        "c1", (), NOW, "a", f"{made}\nChange-Id: I{'0' * 40}\n", tuple(Changed("A", path) for path in paths)
+    )
+    found = changes("my-app", [one], {f"c1:{path}": FIRST for path in paths})
+    assert {each.secret: each.by for each in found} == {f"s{n}": f"oidc:u{n}" for n in range(250)}
+
+
+def test_a_target_that_was_taken_off_is_told_as_removed() -> None:
+    message = ours("- update database in my-app-prod, by oidc:ada")
+    (told,) = changes("my-app", [commit("c2", "c1", "D", message)], {f"c1:{PATH}": FIRST})
+    assert (told.action, told.by, told.removed) == ("remove", "oidc:ada", ("password", "user"))

@@ -73,12 +73,18 @@ def test_a_target_taken_off_is_an_update() -> None:
     assert "remove" not in messages.secrets_message(changes, [encrypted()], "")
 
 
-def test_a_message_about_many_stays_short() -> None:
-    changes = Changes(writes(*(secret_path(DEV, f"s{n}") for n in range(300))))
-    message = messages.secrets_message(changes, [encrypted(f"s{n}") for n in range(300)], "")
-    assert message.startswith("secrets: update 300\n")
-    assert "- and 280 more" in message
-    assert len(message.splitlines()) < 60
+def test_a_message_about_many_names_each_and_by_whom() -> None:
+    changes = Changes(writes(*(secret_path(DEV, f"s{n}") for n in range(250))))
+    message = messages.secrets_message(changes, [encrypted(f"s{n}", by=f"oidc:u{n}") for n in range(250)], "")
+    assert message.startswith("secrets: update 250\n")
+    assert all(f"- update s{n} in {DEV}, by oidc:u{n}\n" in message for n in range(250))
+    assert message.count("Event: ") == 20
+
+
+def test_a_secret_of_many_namespaces_takes_one_short_line() -> None:
+    changes = Changes(writes(*(secret_path(f"my-app-{n:02}") for n in range(12))))
+    message = messages.secrets_message(changes, [encrypted(by="oidc:ada")], "")
+    assert "my-app-07 and 4 more, by oidc:ada\n" in message
 
 
 INJECTIONS = st.one_of(

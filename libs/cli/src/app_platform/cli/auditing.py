@@ -4,7 +4,7 @@ Read from the files themselves: an unchanged value keeps its ciphertext, so what
 what was changed. By whom and why is what the commit message says (``- update <secret> in <namespaces>, by <whom>``); its
 trailers name the events and the trace. Commits of others are told as such.
 Guarantees: names of keys, never values; one row for each file that a commit changed.
-Leaves out: by whom, for secrets that a message of more than twenty no longer lists.
+Leaves out: events beyond the twenty that a message lists; the trace finds them.
 """
 
 import re
@@ -98,8 +98,9 @@ def _change(
         _keys(contents.get(f"{commit.sha}:{path}")),
     )
     action, by = _who(commit, name, told, trailers)
-    if action == "update" and before is None:
-        action = "create"
+    if action == "update":
+        # One secret may come into one namespace and leave another by the same commit, which has one line for it.
+        action = "create" if before is None else "remove" if after is None else "update"
     old, new = before or {}, after or {}
     return Change(
         time=commit.time.isoformat(),

@@ -44,6 +44,9 @@ NameOption = Annotated[str | None, typer.Option("--name", help="Only of the obje
 SinceOption = Annotated[
     str | None, typer.Option("--since", help="Only later: 15m, 2h, 1d, or a time like 2026-01-31T12:00:00Z.")
 ]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", help="Only until then, told in the same ways as --since.")
+]
 ServiceOption = Annotated[str | None, typer.Option("--service", help="Only of this service.")]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="table, or json: one object a line.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The same as -o json.")]

@@ -1,6 +1,7 @@
 """Commit messages: what changed, by whom and why, and the events that caused it. Pure.
 
-Guarantees: no secret value is known here. Words that come from objects are put on one line and cut, so that nobody can add a
+Guarantees: every secret of a commit is named with who changed it, however many they are (a batch has 250 at most): no other place
+keeps that for ever, and `app-platform export` reads it here. No secret value is known here. Words that come from objects are put on one line and cut, so that nobody can add a
 trailer or a paragraph of his own.
 """
 
@@ -13,6 +14,8 @@ from app_platform.contracts import SecretEncrypted, SecretRemoved, names
 from app_platform.git_committer.ports import Changes
 
 _LISTED: Final = 20
+"""Events and paths, which can be found by the trace and in the commit itself."""
+_SPACES: Final = 8
 _MAX_WORDS: Final = 80
 _VERBS: Final = {"change": "update", "repair": "repair", "rotation": "re-encrypt"}
 _REMOVE: Final = "remove"
@@ -36,8 +39,13 @@ class _Item:
     why: str
 
     def __str__(self) -> str:
-        text = f"- {self.verb} {self.name} in {', '.join(self.namespaces)}"
+        text = f"- {self.verb} {self.name} in {_some(self.namespaces)}"
         return text + (f", by {self.by}" if self.by else "") + (f": {self.why}" if self.why else "")
+
+
+def _some(namespaces: Sequence[str]) -> str:
+    more = f" and {len(namespaces) - _SPACES} more" if len(namespaces) > _SPACES else ""
+    return ", ".join(namespaces[:_SPACES]) + more
 
 
 def secrets_message(changes: Changes, told: Sequence[Told], trace_id: str) -> str:
@@ -55,7 +63,7 @@ def secrets_message(changes: Changes, told: Sequence[Told], trace_id: str) -> st
     items.sort(key=lambda item: _ORDER.index(item.verb))
     trailers = [f"Event: {one_line(event.id, 400)}" for event in told[:_LISTED]]
     trailers += [f"Trace: {trace_id}"] if trace_id else []
-    parts = (_subject(items), "\n".join(_lines(items)), "\n".join(trailers))
+    parts = (_subject(items), "\n".join(map(str, items)), "\n".join(trailers))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -122,8 +130,3 @@ def _subject(items: Sequence[_Item]) -> str:
         return f"secrets: {items[0].verb} {items[0].name}"
     counts = {verb: sum(item.verb == verb for item in items) for verb in _ORDER}
     return "secrets: " + ", ".join(f"{verb} {count}" for verb, count in counts.items() if count)
-
-
-def _lines(items: Sequence[_Item]) -> list[str]:
-    more = [f"- and {len(items) - _LISTED} more"] if len(items) > _LISTED else []
-    return [str(item) for item in items[:_LISTED]] + more

@@ -11,10 +11,12 @@ from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import History
 from app_platform.runtime.permissions import OPERATOR
 
-app: Final = typer.Typer(no_args_is_help=True, help="Events that a service gave up.")
+command: Final = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Events that a service gave up."
+)
 
 
-@app.command(
+@command.command(
     "list",
     help="What was given up and why, oldest first.\n\nExample: app-platform dead-letters list --service git-committer",
 )
@@ -32,7 +34,7 @@ def list_letters(
         render.table(render.console(), render.LETTER_COLUMNS, (render.letter_row(*pair) for pair in found))
 
 
-@app.command(
+@command.command(
     "show", help="One dead letter and the event it refers to.\n\nExample: app-platform dead-letters show 7"
 )
 def show_letter(
@@ -46,7 +48,7 @@ def show_letter(
     Console(width=None).print_json(render.line(connect.run(look)))
 
 
-@app.command(
+@command.command(
     "redrive",
     help="Give events to their services again and take the letters away.\n\n"
     "Example: app-platform dead-letters redrive --all --app my-app",

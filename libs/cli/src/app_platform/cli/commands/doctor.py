@@ -32,9 +32,11 @@ HELP = (
     "Examples:\n\napp-platform doctor\n\napp-platform doctor --app my-app --secret database\n\n"
     "app-platform doctor --app my-app --flux Kustomization/web\n\napp-platform doctor --app my-app --as-group my-app-readers"
 )
+command: Final = typer.Typer(add_completion=False)
 _STATUS: Final = {State.PROBLEM: Exit.PROBLEM, State.UNKNOWN: Exit.UNKNOWN}
 
 
+@command.command(help=HELP)
 def doctor(
     app_name: Annotated[str | None, typer.Option("--app", help="Look at this app.")] = None,
     secret: Annotated[str | None, typer.Option("--secret", help="Only at this secret of the app.")] = None,

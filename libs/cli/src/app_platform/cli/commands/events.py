@@ -9,10 +9,10 @@ from app_platform.cli import connect, render
 from app_platform.cli.options import AppOption, KindOption, NameOption, Output, OutputOption, SinceOption
 from app_platform.runtime.history import History, Query, Recorded
 
-app: Final = typer.Typer(no_args_is_help=True, help="What happened.")
+command: Final = typer.Typer(add_completion=False, no_args_is_help=True, help="What happened.")
 
 
-@app.command(
+@command.command(
     "list",
     help="Events, oldest first.\n\nExample: app-platform events list --app my-app --name database --since 1h",
 )
@@ -39,7 +39,7 @@ def _print(found: list[Recorded], output: Output) -> None:
         render.table(render.console(), render.EVENT_COLUMNS, map(render.event_row, found))
 
 
-@app.command(
+@command.command(
     "show", help="One event in full, by its number from the list.\n\nExample: app-platform events show 42"
 )
 def show_event(sequence: Annotated[int, typer.Argument(help="SEQ of the event.")]) -> None:
@@ -47,7 +47,7 @@ def show_event(sequence: Annotated[int, typer.Argument(help="SEQ of the event.")
     Console(width=None).print_json(render.line(render.event_json(recorded)))
 
 
-@app.command(
+@command.command(
     "tail", help="Events as they happen, until Ctrl-C.\n\nExample: app-platform events tail --app my-app"
 )
 def tail_events(

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -21,6 +21,7 @@ HELP = (
     "which keep it for ever; key names, never values. Needs the rights of an operator.\n\n"
     "Examples:\n\napp-platform export --app my-app > audit.csv\n\napp-platform export --since 30d -o jsonl"
 )
+command: Final = typer.Typer(add_completion=False)
 
 
 class Format(StrEnum):
@@ -30,6 +31,7 @@ class Format(StrEnum):
     JSON_LINES = "jsonl"
 
 
+@command.command(help=HELP)
 def export(
     app_name: AppOption = None,
     name: NameOption = None,

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
 from app_platform.cli import connect, render
 from app_platform.cli.errors import CommandError
-from app_platform.cli.options import AppOption, Output, OutputOption, SinceOption
+from app_platform.cli.options import AppOption, JsonOption, Output, OutputOption, SinceOption, UntilOption
 from app_platform.contracts.dry_run import DryRun
 from app_platform.runtime.dry_run import NOT_MINE
 from app_platform.runtime.history import History, Query, Recorded
@@ -19,16 +20,20 @@ HELP = (
     "nothing changes. With --dry-run the service says what it would do with the event and the state of today, and does nothing.\n\n"
     "Examples:\n\napp-platform replay --service git-committer --app my-app --since 1d\n\n"
     "app-platform replay --service secrets-encryptor --event 162 --dry-run\n\n"
-    "app-platform replay --service git-committer --event 100-180 --app my-app"
+    "app-platform replay --service git-committer --event 100-180 --app my-app\n\n"
+    "app-platform replay --service git-committer --since 2h --until 1h --dry-run --json"
 )
+command: Final = typer.Typer(add_completion=False)
 SERVICES: Final = tuple(identity.name for identity in IDENTITIES if identity.hears)
 _RANGE: Final = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 
 
+@command.command(help=HELP)
 def replay(
     service: Annotated[str, typer.Option("--service", help="The service that gets them: git-committer, …")],
     app_name: AppOption = None,
     since: SinceOption = None,
+    until: UntilOption = None,
     event: Annotated[
         str | None,
         typer.Option(
@@ -39,14 +44,21 @@ def replay(
         bool, typer.Option("--dry-run", help="Only say what the service would do about each event.")
     ] = False,
     output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
 ) -> None:
     if service not in SERVICES:
         raise typer.BadParameter(f"there is no service {service!r} that hears events: {', '.join(SERVICES)}")
     query, wanted_id = choice(Query(app=app_name, since=connect.since(since)), event)
 
+    end = connect.since(until)
+
     async def chosen(history: History) -> list[Recorded]:
         # Collected first: what is replayed is told to the same stream that is being read.
-        found = [each async for each in history.events(query) if wanted_id in {"", each.event.id}]
+        found = [
+            each
+            async for each in history.events(query)
+            if wanted_id in {"", each.event.id} and is_until(each, end)
+        ]
         if event and not found:
             raise CommandError(f"event {event} is not, or no longer, in the history")
         return found
@@ -64,10 +76,15 @@ def replay(
         _show(
             [pair for pair in connect.run(rehearsed, OPERATOR) if pair[1].outcome != NOT_MINE],
             service,
-            output,
+            Output.JSON if as_json else output,
         )
     else:
         typer.echo(f"{connect.run(again, OPERATOR)} events replayed to {service}")
+
+
+def is_until(recorded: Recorded, end: datetime | None) -> bool:
+    """Whether an event was told before the end of the time that is asked for."""
+    return end is None or recorded.envelope.time <= end
 
 
 def choice(query: Query, event: str | None) -> tuple[Query, str]:

@@ -1,6 +1,6 @@
 """``app-platform rotate-key``: another AGE key for an app."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,8 +11,10 @@ HELP = (
     "Replace the AGE key of an app: every file is encrypted anew, and the old key goes when Flux has applied that. "
     "Reaches the cluster by KUBECONFIG.\n\nExample: app-platform rotate-key --app my-app --wait"
 )
+command: Final = typer.Typer(add_completion=False)
 
 
+@command.command(help=HELP)
 def rotate_key(
     app_name: Annotated[str, typer.Option("--app", help="The app whose key is replaced.")],
     wait: Annotated[

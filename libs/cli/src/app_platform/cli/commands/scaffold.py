@@ -1,7 +1,7 @@
 """``app-platform scaffold``: an app repository to start with."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,8 +15,10 @@ HELP = (
     "that is there is overwritten. Needs no cluster.\n\n"
     "Example: app-platform scaffold --app my-app --image ghcr.io/labrats-work/my-app:1.2.3 --to apps.my-app"
 )
+command: Final = typer.Typer(add_completion=False)
 
 
+@command.command(help=HELP)
 def scaffold(
     app_name: RequiredApp,
     image: Annotated[str, typer.Option("--image", help="Its image, with a semantic version as tag.")],

@@ -21,12 +21,14 @@ HELP = (
     "that app. With -o json: one object, whose fields stay.\n\nExamples:\n\napp-platform status\n\n"
     "app-platform status --app my-app -o json"
 )
+command: Final = typer.Typer(add_completion=False)
 _APPS: Final = ("APP", "READY", "PART", "NAMESPACES", "SECRETS", "PENDING", "OLDEST", "FAILED", "MESSAGE")
 _SECRETS: Final = ("SECRET", "STATUS", "AGE", "LIVE", "KEYS", "COMMIT", "MESSAGE")
 _SERVICES: Final = ("SERVICE", "WAITING", "IN-HAND", "REDELIVERED", "ASKING")
 _INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
 
+@command.command(help=HELP)
 def status(
     app_name: AppOption = None,
     output: OutputOption = Output.TABLE,

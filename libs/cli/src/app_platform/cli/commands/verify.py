@@ -22,12 +22,14 @@ HELP = (
     "Exit status: 0 all is right, 3 something is not, 4 an app could not be checked.\n\n"
     "Examples:\n\napp-platform verify --app my-app\n\napp-platform verify --all -o json"
 )
+command: Final = typer.Typer(add_completion=False)
 _AT_ONCE: Final = 4
 _SETTLING: Final = 5.0
 """Seconds after which a difference is looked at again: a commit may have been made between reading Git and the intents."""
 _INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
 
+@command.command(help=HELP)
 def verify_files(
     app_name: Annotated[str | None, typer.Option("--app", help="Check this app.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Check every app.")] = False,
