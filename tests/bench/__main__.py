@@ -197,11 +197,17 @@ def of_many_apps(count: int, watchers: int, found: many_apps.ManyApps) -> list[R
 
 def of_pages(count: int, found: pages.Pages) -> list[Row]:
     """The figures of the dashboard's pages."""
-    figures = {"App Registrations": found.registrations, "Secrets": found.secrets}
+    figures = {
+        "App Registrations": found.registrations,
+        "Secrets": found.secrets,
+        "OIDC clients": found.clients,
+        "Timeline (5,000 events)": found.timeline,
+    }
     return [
         Row(
             f"page {name} with {count} rows, in the server",
-            f"median {each.seconds * 1000:.0f} ms; {each.seconds / each.alone:.1f} times the API server's list alone",
+            f"median {each.seconds * 1000:.0f} ms; {each.seconds / each.alone:.1f} times the API server's list alone; "
+            f"{each.kib:.0f} KiB, {each.elements} elements",
             "at most 3 times",
             each.seconds / each.alone <= 3,
             "the list from the API server, whole at each request",

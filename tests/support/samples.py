@@ -7,7 +7,15 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from app_platform.contracts import EVENT_CLASSES, Envelope, Event, Registration, names
+from app_platform.contracts import (
+    EVENT_CLASSES,
+    EncryptedFile,
+    Envelope,
+    Event,
+    Registration,
+    SecretEncrypted,
+    names,
+)
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 LATER = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
@@ -56,3 +64,16 @@ EVENTS: SearchStrategy[Event] = st.one_of([events_of(each) for each in EVENT_CLA
 def secret_path(namespace: str, name: str = "database") -> str:
     """Where a secret's file lies."""
     return names.secret_path(namespace, name)
+
+
+def large_event(app: str) -> SecretEncrypted:
+    """An event whose data is too large for a message."""
+    return SecretEncrypted(
+        app=app,
+        name="large",
+        uid="u",
+        resource_version="1",
+        fingerprint="f",
+        keys=(),
+        files=(EncryptedFile(path="p", content="x" * 600_000),),
+    )

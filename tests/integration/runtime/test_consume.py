@@ -25,7 +25,7 @@ from app_platform.runtime.history import History, Query
 from app_platform.runtime.publish import Publisher
 from support.consuming import Consuming, Seen, changed, note
 from support.nats import until
-from support.samples import CANARY
+from support.samples import CANARY, large_event
 
 
 def settled(js: JetStreamContext, service: str = "tester") -> Awaitable[bool]:
@@ -296,15 +296,7 @@ async def test_data_too_large_for_a_message_arrives_whole(
 async def test_large_data_that_is_gone_makes_a_dead_letter(
     consuming: Consuming, publisher: Publisher, js: JetStreamContext, history: History
 ) -> None:
-    event = SecretEncrypted(
-        app="a",
-        name="large",
-        uid="u",
-        resource_version="1",
-        fingerprint="f",
-        keys=(),
-        files=(EncryptedFile(path="p", content="x" * 600_000),),
-    )
+    event = large_event("a")
     await publisher.publish(event)
     await js.purge_stream("EVENT_DATA")
     async with consuming(handlers={SecretEncrypted: note}) as seen:
@@ -318,15 +310,7 @@ async def test_large_data_that_comes_a_moment_later_is_waited_for(
     consuming: Consuming, publisher: Publisher, js: JetStreamContext, history: History
 ) -> None:
     """As when the copy of the stream that answers is behind the one that took it in."""
-    event = SecretEncrypted(
-        app="a",
-        name="large",
-        uid="u",
-        resource_version="1",
-        fingerprint="f",
-        keys=(),
-        files=(EncryptedFile(path="p", content="x" * 600_000),),
-    )
+    event = large_event("a")
     await publisher.publish(event)
     await js.purge_stream("EVENT_DATA", keep=1)
 

@@ -18,8 +18,6 @@ from nats.aio.msg import Msg
 
 from app_platform.contracts import (
     EVENT_CLASSES,
-    EncryptedFile,
-    SecretEncrypted,
     SecretIntentChanged,
     UnreadableEventError,
     subjects,
@@ -47,7 +45,7 @@ from app_platform.runtime.store import Store, bucket_named
 from app_platform.runtime.streams import SESSIONS
 from support.consuming import changed
 from support.nats import NatsServer, until
-from support.samples import ENVELOPE
+from support.samples import ENVELOPE, large_event
 
 NAMES = [each.name for each in IDENTITIES]
 SERVICES = [each.name for each in IDENTITIES if each.hears]
@@ -285,15 +283,7 @@ async def test_a_reader_reads_all_and_changes_nothing(
 
 
 async def test_the_operator_replays_and_redrives(connect: Connect, guarded: NatsServer, keys: Path) -> None:
-    told = SecretEncrypted(
-        app="my-app",
-        name="large",
-        uid="u",
-        resource_version="1",
-        fingerprint="f",
-        keys=(),
-        files=(EncryptedFile(path="p", content="x" * 600_000),),
-    )
+    told = large_event("my-app")
     encryptor = settings_of(guarded, keys, "secrets-encryptor")
     await Publisher(jetstream(await connect("secrets-encryptor")), "secrets-encryptor", encryptor).publish(
         told

@@ -3,10 +3,7 @@
 Formats are those of git-log (``--name-status -z``), git-ls-tree and git-cat-file (``--batch``).
 """
 
-import asyncio
-import contextlib
 import os
-from asyncio.subprocess import PIPE
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from app_platform.gitread.credentials import Credential
+from app_platform.gitread.program import GitError, run_git
 
-_SECONDS: Final = 300.0
 _AT_ONCE: Final = 500
 """Contents asked for at a time, so that a long history is never in memory as a whole."""
 _HEADER: Final = "%x01%H%x00%P%x00%aI%x00%an <%ae>%x00%B%x00"
@@ -27,10 +24,6 @@ _ENVIRONMENT: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",
 }
-
-
-class GitError(Exception):
-    """git could not do it; the text is what it said."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,7 @@ async def cloned(url: str, branch: str, credential: Credential | None, folder: P
     """
     repository = folder / "repository.git"
     env = _ENVIRONMENT | (credential.environment(folder) if credential else {})
-    await _git(env, "init", "--quiet", "--bare", "--template=", str(repository))
+    await run_git(env, "init", "--quiet", "--bare", "--template=", str(repository))
     clone = Clone(repository)
     await clone.run("fetch", "--quiet", "--no-tags", url, f"+refs/heads/{branch}:refs/heads/read", env=env)
     return clone
@@ -124,7 +117,7 @@ class Clone:
         Raises:
             GitError: It ended with another status than 0.
         """
-        return await _git(env, "--git-dir", str(self._repository), *arguments, given=given)
+        return await run_git(env, "--git-dir", str(self._repository), *arguments, given=given)
 
 
 def _commit(text: str) -> Commit:
@@ -148,22 +141,3 @@ def _contents(answer: bytes, count: int) -> Iterable[str | None]:
         size = int(header[2])
         yield answer[position : position + size].decode(errors="replace")
         position += size + 1
-
-
-async def _git(env: dict[str, str], *arguments: str, given: bytes = b"") -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        "git", *arguments, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            output, errors = await process.communicate(given)
-    except TimeoutError:
-        raise GitError(f"git took more than {_SECONDS:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode:
-        raise GitError(errors.decode(errors="replace").strip() or f"git ended with {process.returncode}")
-    return output

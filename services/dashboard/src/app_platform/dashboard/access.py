@@ -16,9 +16,19 @@ Leaves out: what to say when something is refused (``words``).
 from collections.abc import Collection
 from typing import Final, Literal
 
-from app_platform.contracts import names
+from app_platform.contracts import Registration, names
 from app_platform.dashboard.people import Person
-from app_platform.kube import GIT_REPOSITORIES, KUSTOMIZATIONS, Action, KubeClient, Resource, User, may
+from app_platform.kube import (
+    GIT_REPOSITORIES,
+    KUSTOMIZATIONS,
+    Action,
+    Forbidden,
+    KubeClient,
+    NotFound,
+    Resource,
+    User,
+    may,
+)
 from app_platform.kube.registrations import REGISTRATIONS
 
 Verb = Literal["get", "list", "watch", "create", "update", "patch", "delete"]
@@ -86,6 +96,13 @@ class Access:
     async def allows(self, action: Action) -> bool:
         """Whether they may."""
         return await may(self._own, action, self._asked_about)
+
+    async def registration(self, app: str) -> Registration | None:
+        """An app's registration, read as the person; ``None`` when there is none, and when they may not know of it."""
+        try:
+            return Registration.from_object(await self.kube.get(REGISTRATIONS, app))
+        except (Forbidden, NotFound):
+            return None
 
     async def own_after(self, action: Action) -> KubeClient:
         """The dashboard's own client, for what this person may do and Kubernetes cannot let them do by themselves.

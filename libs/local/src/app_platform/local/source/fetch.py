@@ -5,16 +5,13 @@ each. A password reaches git through its environment; an SSH key through a file 
 fetch takes, as OpenSSH takes it in no other way.
 """
 
-import asyncio
-import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
-from app_platform.gitread import Credential
+from app_platform.gitread import Credential, GitError, run_git
 from app_platform.local.source.status import Artifact, RefusedError, Wanted
 
 _FETCH_SECONDS = 60.0
@@ -124,27 +121,13 @@ async def _newest(env: dict[str, str], repository: Path, wanted: Wanted) -> str:
 
 
 async def _git(env: dict[str, str], *arguments: str) -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        "git", *arguments, env=env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
-    )
     try:
-        async with asyncio.timeout(_FETCH_SECONDS):
-            output, errors = await process.communicate()
-    except TimeoutError as error:
-        raise RefusedError("GitOperationFailed", f"git took more than {_FETCH_SECONDS:.0f} s") from error
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode:
-        raise RefusedError(
-            "GitOperationFailed", _told(errors.decode(errors="replace").strip(), process.returncode)
-        )
-    return output
+        return await run_git(env, *arguments, seconds=_FETCH_SECONDS)
+    except GitError as error:
+        raise RefusedError("GitOperationFailed", _told(str(error))) from error
 
 
-def _told(said: str, status: int) -> str:
+def _told(said: str) -> str:
     """What git said, with what to do where that is known."""
     if _UNKNOWN_HOST in said:
         return f"the server's host key is not in known_hosts of the Secret that spec.secretRef names ({said})"
@@ -152,4 +135,4 @@ def _told(said: str, status: int) -> str:
         return (
             f"the server does not accept the credential: check the Secret that spec.secretRef names ({said})"
         )
-    return said or f"git ended with {status}"
+    return said

@@ -17,8 +17,6 @@ from app_platform.dashboard.access import Access
 from app_platform.dashboard.api.problems import NoSuchAppError, NoTokenError
 from app_platform.dashboard.people import Person
 from app_platform.dashboard.web.site import Site
-from app_platform.kube import Forbidden, NotFound
-from app_platform.kube.registrations import REGISTRATIONS
 
 _BEARER: Final = HTTPBearer(
     auto_error=False,
@@ -73,11 +71,10 @@ async def caller(request: Request, given: Annotated[object, Depends(_BEARER)]) -
 
 async def app_caller(app: str, who: Annotated[Caller, Depends(caller)]) -> AppCaller:
     """See ``InApp``."""
-    try:
-        found = await who.access.kube.get(REGISTRATIONS, app)
-    except (Forbidden, NotFound):
-        raise NoSuchAppError from None
-    return AppCaller(who.site, who.access, Registration.from_object(found))
+    registration = await who.access.registration(app)
+    if registration is None:
+        raise NoSuchAppError
+    return AppCaller(who.site, who.access, registration)
 
 
 Calling = Annotated[Caller, Depends(caller)]

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app_platform.contracts import Registration
 from app_platform.dashboard import apps, sealing
-from app_platform.dashboard.access import Access, RefusedError, registrations
+from app_platform.dashboard.access import Access, registrations
 from app_platform.dashboard.apps import Seat
 from app_platform.dashboard.people import Person
 from app_platform.dashboard.provider import ProviderError, SignInError
@@ -27,8 +27,6 @@ from app_platform.dashboard.web import cookies, forms
 from app_platform.dashboard.web.forms import ForgedError, Form, UnreadableError
 from app_platform.dashboard.web.shield import BodyTooLargeError
 from app_platform.dashboard.web.site import Page, Site
-from app_platform.kube import Forbidden, NotFound
-from app_platform.kube.registrations import REGISTRATIONS
 
 SECRET_FIELDS: Final = "secret."  # noqa: S105 - the beginning of names
 """Beginning of the names of form fields that may hold a secret value: never kept, never shown again."""
@@ -227,12 +225,11 @@ async def visit(request: Request, session: Annotated[Session, Depends(live_sessi
 
 async def app_visit(app: str, there: Annotated[Visit, Depends(visit)]) -> AppVisit:
     """See ``InApp``."""
-    try:
-        found = await there.access.kube.get(REGISTRATIONS, app)
-    except (Forbidden, NotFound, RefusedError):
-        raise NoSuchAppError(app) from None
+    registration = await there.access.registration(app)
+    if registration is None:
+        raise NoSuchAppError(app)
     parts = (there.request, there.site, there.session, there.access, there.platform_admin)
-    return AppVisit(*parts, Registration.from_object(found))
+    return AppVisit(*parts, registration)
 
 
 async def posted(request: Request, session: Annotated[Session, Depends(live_session)]) -> Form:
