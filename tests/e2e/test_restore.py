@@ -1,8 +1,10 @@
-"""What is enough to restore: the objects in Kubernetes. Not NATS, not Git."""
+"""What is enough to restore: the objects in Kubernetes. Not NATS, not Git. And what becomes of Git that is newer than a restored etcd."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from app_platform.contracts import names
 from app_platform.kube import NAMESPACES, SECRETS, KubeClient, Object, Resource, Selector
 from app_platform.kube.registrations import REGISTRATIONS
-from app_platform.local import Options, Platform
+from app_platform.local import SERVICES, Options, Platform
 from support.apps import PATIENCE, App
 from support.cli import app_platform
 from support.cluster import Cluster
@@ -134,3 +136,67 @@ def test_the_objects_alone_make_the_same_of_an_empty_cluster(new_platform: Platf
             for name, each in former.wanted.items()
             for target in each.targets
         }
+
+
+def rewound(platform: Platform, copy: Path) -> None:
+    """What the runbook says: etcd is as it was, NATS is empty, and everything runs but git-committer."""
+    platform.down()
+    for name in ("etcd", "nats"):
+        shutil.rmtree(platform.state.data / name)
+    shutil.copytree(copy, platform.state.data / "etcd")
+    others = tuple(service for service in SERVICES if service.name != "git-committer")
+    all_of_them, platform.options = platform.options, replace(platform.options, services=others)
+    platform.up()
+    platform.options = all_of_them
+
+
+def newer_in_git(app: App) -> dict[str, str]:
+    """What `app-platform verify` says of each file that is not as the cluster wants it."""
+    done = app_platform({"KUBECONFIG": app.platform.env["KUBECONFIG"]}, "verify", "--app", app.name, "--json")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return {each["title"]: each["detail"] for each in found if each["state"] != "ok"}
+
+
+@pytest.mark.slow
+def test_an_etcd_older_than_git_is_followed_when_what_is_to_be_kept_was_brought_back(
+    new_platform: PlatformFactory, tmp_path: Path
+) -> None:
+    platform = new_platform("rewound", Options(with_caller=True))
+    platform.up()
+    cluster = Cluster(Path(platform.env["KUBECONFIG"]))
+    app = App(platform, cluster, "kept")
+    app.register()
+    app.until_ready()
+    for name in ("database", "mail", "deleted-since"):
+        app.create(name)
+    app.settle()
+    then = dict(app.wanted)
+    platform.down()
+    shutil.copytree(platform.state.data / "etcd", tmp_path / "etcd")
+    platform.up()
+    app.update("mail")
+    app.delete("deleted-since")
+    app.create("wanted-back", [app.dev])
+    app.create("forgotten", [app.dev])
+    app.settle()
+    newest, head = app.files(), app.head()
+
+    rewound(platform, tmp_path / "etcd")
+    missing = names.secret_path(app.dev, "deleted-since")
+    eventually(lambda: missing in newer_in_git(app), "verify names what Git lacks", within=PATIENCE)
+    told = newer_in_git(app)
+    assert told[names.secret_path(app.dev, "wanted-back")] == f"no intent asks for wanted-back in {app.dev}"
+    assert names.secret_path(app.dev, "forgotten") in told
+    assert names.secret_path(app.dev, "mail") in told
+    assert names.secret_path(app.dev, "database") not in told
+    assert (app.head(), app.files()) == (head, newest), "nothing is taken out of Git meanwhile"
+
+    back = app.decrypt(newest[names.secret_path(app.dev, "wanted-back")], app.age_key())
+    app.wanted = then
+    app.create("wanted-back", [app.dev], **back)
+    platform.up()
+    app.settle()
+    assert newer_in_git(app) == {}
+    assert app.git("merge-base", head, names.BRANCH).strip() == head, "the history goes on from where it was"
+    cluster.close()
+    platform.down()
