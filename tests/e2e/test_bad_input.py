@@ -108,6 +108,20 @@ def test_a_namespace_of_another_app_is_a_conflict_and_stays_theirs(
     app.until_ready()
 
 
+def test_an_app_whose_only_namespace_is_another_apps_is_told_so(
+    app: App, whole_platform: Platform, cluster: Cluster
+) -> None:
+    contested = f"{app.name}-b-dev"  # both prefixes fit
+    app.register([app.dev, contested])
+    app.until_ready()
+    late = App(whole_platform, cluster, f"{app.name}-b")
+    late.register([contested])
+    eventually(
+        lambda: late.condition("Ready").get("reason") == "NamespaceConflict", "it says so", within=PATIENCE
+    )
+    assert app.name in late.condition("NamespacesReady")["message"]
+
+
 def footprint(cluster: Cluster, app: App) -> list[tuple[str, str]]:
     """Everything that a conflict could touch in an app's namespace, by name and version."""
     namespace = cluster.do(lambda client: client.get(NAMESPACES, app.prod))

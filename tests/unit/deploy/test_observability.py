@@ -3,7 +3,9 @@
 import re
 
 import pytest
+import yaml
 
+from app_platform.local.tools import pinned_tools
 from support.documents import ROOT
 from support.observability import alert_tests, alerts, board, expressions, selectors
 
@@ -58,3 +60,25 @@ def test_panels_lie_beside_each_other() -> None:
     ]
     assert len(set(cells)) == len(cells), "two panels overlap"
     assert max(x for x, _ in cells) < 24
+
+
+def test_the_collector_that_checks_is_the_one_of_compose() -> None:
+    """`make collector` builds it with the parts that the file names."""
+    folder = ROOT / "deploy" / "compose" / "observability"
+    built = yaml.safe_load((folder / "builder.yaml").read_text())
+    image = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["collector"]["image"]
+    version = built["dist"]["version"]
+    assert image.endswith(f":{version}")
+    assert f"cmd/builder@v{version} " in (ROOT / "Makefile").read_text()
+    wanted = yaml.safe_load((folder / "collector.yml").read_text())
+    for kind in ("receivers", "processors", "exporters"):
+        modules = {each["gomod"] for each in built[kind]}
+        for name in wanted[kind]:
+            module = f"{name.replace('_', '')}{kind.removesuffix('s')} v{version}"
+            assert any(each.endswith(f"/{module}") for each in modules), f"{kind}: {name}"
+
+
+def test_prometheus_is_the_one_of_compose() -> None:
+    image = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]["image"]
+    for name in ("prometheus", "promtool"):
+        assert f"version.Version={image.rpartition(':v')[2]}" in pinned_tools()[name].ldflags
