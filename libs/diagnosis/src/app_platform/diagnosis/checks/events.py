@@ -56,7 +56,7 @@ def _consumer(name: str, state: ConsumerState | None) -> Said:
     if state.redelivered:
         return warning(
             f"{name} tries {state.redelivered} events again; {behind}",
-            f"Its log says why (`retry in … s`); check operator logs for encryption or commit errors of {name}.",
+            f"Its log says why (`again in … s`); check operator logs for encryption or commit errors of {name}.",
         )
     if state.waiting > _BACKLOG:
         return warning(f"{name} is behind; {behind}", "Run more replicas if it does not catch up.")
