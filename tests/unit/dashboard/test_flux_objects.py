@@ -90,15 +90,10 @@ def test_what_it_follows(ref: Any, branch: str, follows: str) -> None:
     assert (found.branch, found.follows) == (branch, follows)
 
 
-def test_a_revision_leads_to_its_commit() -> None:
+def test_a_revision_is_a_reference_and_a_commit() -> None:
     found = source(obj(status={"artifact": {"revision": f"main@sha1:{COMMIT}"}}))
     assert found.revision is not None
     assert (found.revision.ref, found.revision.short) == ("main", "65f1c4e7")
-    assert found.link == f"https://github.com/acme/shop/commit/{COMMIT}"
-    elsewhere = obj(
-        spec={"url": "ssh://git@git.example/a/b"}, status={"artifact": {"revision": f"sha1:{COMMIT}"}}
-    )
-    assert source(elsewhere).link == ""
 
 
 @pytest.mark.parametrize("text", ["main", "latest@", "main/abc"])

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app_platform.contracts import Delivery, RepositoryStatus, Stage, names, write_deliveries
+from app_platform.contracts import Delivery, Stage, names, write_deliveries
 from app_platform.dashboard.intents import intent
-from app_platform.dashboard.pages.secrets import commit_url
 
 
 def metadata(
@@ -60,11 +59,3 @@ def test_states() -> None:
     going = metadata()
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert intent(going).status == "Deleting"
-
-
-def test_a_commit_is_linked_where_it_can_be_looked_at() -> None:
-    github = RepositoryStatus(url="ssh://git@github.com/org/my-app-platform.git")
-    assert commit_url(github, "abc") == "https://github.com/org/my-app-platform/commit/abc"
-    assert commit_url(github, "") == ""
-    assert commit_url(RepositoryStatus(url="http://127.0.0.1:1/apps/my-app-platform.git"), "abc") == ""
-    assert commit_url(RepositoryStatus(url="ssh://git@evil-github.example/x/y"), "abc") == ""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app_platform.dashboard.access import RefusedError, intents
+from app_platform.dashboard.commit_links import CommitLinks
 from app_platform.dashboard.pages.signin import safe_path
 from app_platform.dashboard.registering import namespace_fault
 from app_platform.dashboard.tables import PAGE_SIZE, table
@@ -162,5 +163,7 @@ def test_files_have_their_digest_in_their_address() -> None:
 
 def test_what_is_shown_cannot_become_markup() -> None:
     script = "<script>alert(1)</script>"
-    page = Templates().page("error.html", {"title": script, "text": script, "status": 404, "app": script})
+    page = Templates(CommitLinks()).page(
+        "error.html", {"title": script, "text": script, "status": 404, "app": script}
+    )
     assert b"<script>alert" not in page.body

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from app_platform.dashboard import commit_links
+from app_platform.dashboard.commit_links import CommitLinks
 from app_platform.dashboard.credential import client_credential
 from app_platform.dashboard.directory import Directory
 from app_platform.dashboard.impersonation import Speakable
@@ -55,7 +57,7 @@ def compose(settings: Settings, client: KubeClient, store: KeyValue, past: Past,
         directory=Directory(client),
         speakable=Speakable(client),
         live=Live(client),
-        templates=Templates(),
+        templates=Templates(CommitLinks(commit_links.parse(settings.commit_links))),
         cookies=Cookies(secure=settings.secure),
         throttle=Throttle(store, settings.sign_ins_per_minute),
         past=past,

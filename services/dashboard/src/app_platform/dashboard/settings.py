@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, FilePath, field_validator
 
+from app_platform.dashboard import commit_links
 from app_platform.runtime import RuntimeSettings
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -57,6 +58,10 @@ class Settings(RuntimeSettings):
         default="hcl.labrats.work",
         description="Domain under which apps are reached: <app>.<domain>; for what Get started fills in.",
     )
+    commit_links: str = Field(
+        default="",
+        description="Forges besides github.com, gitlab.com, codeberg.org and gitea.com whose commits are linked, as pairs separated by spaces: <host>=github, gitlab, gitea or forgejo, or <host>=https://… with {repository} (host and path) and {commit}.",
+    )
     trusted_proxies: str = Field(
         default="127.0.0.1",
         description="Addresses, separated by commas, whose X-Forwarded-For is believed: the ingress.",
@@ -75,6 +80,12 @@ class Settings(RuntimeSettings):
         if not parts.hostname or not (parts.scheme == "https" or local):
             raise ValueError("must begin with https:// (http:// on loopback only)")
         return url.rstrip("/")
+
+    @field_validator("commit_links")
+    @classmethod
+    def _links(cls, text: str) -> str:
+        commit_links.parse(text)
+        return text
 
     @field_validator("dashboard_url")
     @classmethod

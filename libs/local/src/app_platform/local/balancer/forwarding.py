@@ -19,6 +19,7 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
+    TCPConnector,
     web,
 )
 
@@ -126,6 +127,7 @@ async def spreading(replicas: Sequence[str], host: str, port: int) -> AsyncItera
         port: Likewise.
     """
     async with ClientSession(
+        connector=TCPConnector(limit=0),  # each open page holds one
         cookie_jar=DummyCookieJar(),
         timeout=_NO_LIMIT,
         auto_decompress=False,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from app_platform.contracts import git_urls, names
+from app_platform.contracts import names
 from app_platform.contracts.flux_text import without_values
 
 REQUESTED_AT: Final = "reconcile.fluxcd.io/requestedAt"
@@ -22,8 +22,6 @@ _BAD_WHEN_TRUE: Final = frozenset({"Stalled", "FetchFailed", "IncludeUnavailable
 _REVISION: Final = re.compile(r"^(?:(?P<ref>.+)@)?(?:sha1|sha256):(?P<commit>[0-9a-f]+)$")
 _PASSWORD: Final = re.compile(r"^(?P<scheme>[a-z+]+://)(?P<user>[^/@:]*):[^/@]*@")
 _SHORT: Final = 8
-_FORGES: Final = {"github.com": "https://{}/commit/{}", "gitlab.com": "https://{}/-/commit/{}"}
-"""Where commits can be looked at, by host of the repository."""
 
 
 class State(StrEnum):
@@ -77,16 +75,6 @@ class Revision:
     def short(self) -> str:
         """To be recognised by."""
         return self.commit[:_SHORT] or self.text
-
-    def link(self, url: str) -> str:
-        """Where people look at it, for repositories of known forges; else empty.
-
-        Args:
-            url: Of the repository.
-        """
-        identity = git_urls.identity(url)
-        pattern = _FORGES.get(identity.partition("/")[0], "")
-        return pattern.format(identity, self.commit) if pattern and self.commit else ""
 
 
 @dataclass(frozen=True)

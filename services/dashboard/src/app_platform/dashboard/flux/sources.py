@@ -36,11 +36,6 @@ class Source(FluxObject):
     key_status: str
 
     @property
-    def link(self) -> str:
-        """Where people look at the commit; empty when that is not known."""
-        return self.revision.link(self.url) if self.revision else ""
-
-    @property
     def has_deploy_key(self) -> bool:
         """Whether the platform makes its key."""
         return self.secret == key_name(self.name) and not self.managed

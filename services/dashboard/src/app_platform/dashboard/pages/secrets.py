@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
-from app_platform.contracts import ConditionType, RepositoryStatus
+from app_platform.contracts import ConditionType
 from app_platform.dashboard import intents as store
 from app_platform.dashboard import words
 from app_platform.dashboard.access import intents
@@ -72,7 +71,6 @@ async def detail(visit: InApp, name: str) -> Response:
     return visit.page(
         "secrets/detail.html",
         intent=there,
-        commit_url=commit_url(visit.registration.status.repository, there.commit),
         may_change=await visit.access.allows(intents("update", visit.app, name)),
         may_delete=await visit.access.allows(intents("delete", visit.app, name)),
     )
@@ -127,13 +125,6 @@ def _check_same(form: Form, there: Intent) -> None:
     """Refuse to touch another secret than the one that the form was about."""
     if form.text("uid") != there.uid:
         raise FormFaultError(["It was deleted and made anew meanwhile. Look at it again."])
-
-
-def commit_url(repository: RepositoryStatus, commit: str) -> str:
-    """Where a commit can be looked at; empty when the forge has no pages for it, as far as is known."""
-    host = urlsplit(repository.url).hostname or ""
-    path = urlsplit(repository.url).path.removesuffix(".git")
-    return f"https://{host}{path}/commit/{commit}" if commit and host.startswith("github.") else ""
 
 
 async def _found(visit: AppVisit, name: str) -> Intent:

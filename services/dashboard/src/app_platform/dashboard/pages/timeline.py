@@ -10,7 +10,6 @@ from app_platform.contracts import names
 from app_platform.dashboard import intents as intent_store
 from app_platform.dashboard import oidc_clients as client_store
 from app_platform.dashboard.access import intents, oidc_clients
-from app_platform.dashboard.pages.secrets import commit_url
 from app_platform.dashboard.tables import table
 from app_platform.dashboard.timelines import clients, feed, past, secrets
 from app_platform.dashboard.timelines.feed import Line
@@ -79,7 +78,6 @@ def _life(
         label=label,
         is_there=is_there,
         stories=found,
-        commit_link=_commit_link(visit),
     )
 
 
@@ -99,13 +97,7 @@ def _feed(visit: AppVisit, lines: Sequence[Line], q: str, page: int, namespace: 
         table=table(lines, _searched, q, page),
         namespace=namespace,
         home=names.platform_namespace(visit.app),
-        commit_link=_commit_link(visit),
     )
-
-
-def _commit_link(visit: AppVisit) -> object:
-    repository = visit.registration.status.repository
-    return lambda sha: commit_url(repository, sha)
 
 
 def _searched(line: Line) -> Sequence[str]:

@@ -5,7 +5,7 @@ them until they change.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -24,9 +24,13 @@ _NOW_SECONDS: Final = 10
 
 
 class Templates:
-    """All templates of the package."""
+    """All templates of the package.
 
-    def __init__(self) -> None:
+    Args:
+        commit_link: Where people look at a commit, by the repository's URL and its id; empty when that is not known.
+    """
+
+    def __init__(self, commit_link: Callable[[str, str], str]) -> None:
         self._environment = Environment(
             loader=PackageLoader(_PACKAGE),
             autoescape=select_autoescape(default=True, default_for_string=True),
@@ -40,6 +44,7 @@ class Templates:
         self._environment.filters["same_page_of"] = same_page_of
         self._environment.globals["landing"] = LANDING
         self._environment.globals["static"] = static_url
+        self._environment.globals["commit_link"] = commit_link
         self._environment.globals["now"] = lambda: datetime.now(UTC)
 
     def page(
