@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 MEMBERS := $(sort $(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
 REPLICAS ?= 1
 
-.PHONY: help install browser check collector docs format generate lock tools test test-unit up down reset demo bench clean
+.PHONY: help install browser check collector docs format generate lock tools test test-unit test-cluster up down reset demo bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -52,6 +52,9 @@ test: check tools browser ## the checks and every test, the quick ones first
 
 test-unit: $(STAMP) ## the unit tests: no sockets, under 30 s
 	$(VENV)/bin/pytest -q tests/unit
+
+test-cluster: $(STAMP) ## images built and the manifests run on a real node; root on Debian, minutes; not part of `test`
+	$(VENV)/bin/pytest tests/cluster
 
 up: tools ## start the local platform; CLUSTER=<kubeconfig context> uses a cluster that exists; PROMETHEUS=1, OTLP=<url>
 	@$(LOCAL) up --replicas $(REPLICAS) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(PROMETHEUS),--prometheus) $(if $(OTLP),--otlp '$(OTLP)')

@@ -36,7 +36,7 @@ def main() -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"the provider cannot start:\n{error}\n")
         return 1
-    server = make_server("127.0.0.1", arguments.port, app, threaded=True, request_handler=Handler)
+    server = make_server(arguments.host, arguments.port, app, threaded=True, request_handler=Handler)
     _end_on_signal(server)
     sys.stdout.write(f"listening {server.port}\n")
     sys.stdout.flush()
@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         "--users", type=Path, required=True, help="users, in the format of Authelia's file backend"
     )
     parser.add_argument("--issuer", required=True, help="the URL under which browsers and clients reach it")
-    parser.add_argument("--port", type=int, default=9091, help="on 127.0.0.1; 0 for any (default 9091)")
+    parser.add_argument("--host", default="127.0.0.1", help="where it listens (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=9091, help="0 for any (default 9091)")
     parser.add_argument("--state", type=Path, default=Path(".local/data/identity"), help="keys and tokens")
     parser.add_argument("--note", default="", help="a line for the sign-in page")
     return parser
