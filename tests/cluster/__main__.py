@@ -5,6 +5,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from cluster import images, node
 from cluster.install import SINGLE_NODE, Installation
@@ -22,18 +23,17 @@ def main() -> int:
         case "images":
             images.build_all()
         case "up":
-            up(arguments.overlay)
+            up(arguments.overlay, images.build_all())
         case "down":
             node.down(layout())
     return 0
 
 
-def up(overlay: str) -> Installation:
-    """A node with the platform installed by an overlay of deploy/overlays, every pod ready."""
+def up(overlay: str, built: Sequence[str]) -> Installation:
+    """A node that holds these images, the platform installed on it by an overlay of deploy/overlays, every pod ready."""
     at = layout()
-    names = images.build_all()
     node.up(at)
-    images.load(at, names)
+    images.load(at, built)
     installation = Installation(at, overlay)
     installation.prepare()
     installation.install()

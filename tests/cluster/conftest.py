@@ -30,6 +30,6 @@ def installed(machine: None, built: list[str]) -> Iterator[Installation]:
     if node.pid(at):
         pytest.fail("a node of this checkout runs already: `python -m cluster down` first")
     try:
-        yield up(SINGLE_NODE)
+        yield up(SINGLE_NODE, built)
     finally:
         node.down(at)

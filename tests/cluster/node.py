@@ -44,6 +44,16 @@ _DEBIAN: Final = {
 }
 """Programs of the machine, by the Debian package that has them."""
 
+_NAMESPACES: Final = (
+    "--net",
+    "--mount",
+    "--uts",
+    "--ipc",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+)
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _LINK: Final = "eth0"
 _PATIENCE: Final = 60.0
@@ -65,14 +75,8 @@ def up(at: Layout) -> None:
     tools = {name: find_tool(name, os.environ, print) for name in TOOLS}
     _furnish(at)
     at.plan.write_text(json.dumps(_plan(at, tools)))
-    with (at.logs / "node.log").open("ab") as log:
-        holder = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
-             sys.executable, "-m", "cluster.inside", str(at.plan)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-        )  # fmt: skip
-    first = _child(holder.pid)
+    holder = _detached(at, "unshare", *_NAMESPACES, sys.executable, "-m", "cluster.inside", str(at.plan))
+    first = _child(holder)
     at.pid.write_text(str(first))
     _link(first)
 
@@ -133,6 +137,19 @@ def _plan(at: Layout, tools: Mapping[str, Path]) -> dict[str, object]:
         "programs": [{"name": each.name, "command": each.command} for each in programs(at, tools)],
         "environment": {"PATH": f"{found}:/usr/sbin:/usr/bin:/sbin:/bin"},
     }
+
+
+def _detached(at: Layout, *command: str) -> int:
+    """Start a command that outlives this process; its process id."""
+    log = str(at.logs / "node.log")
+    outputs = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, log, outputs, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    return os.posix_spawnp(command[0], command, environment, file_actions=actions, setsid=True)
 
 
 def _child(holder: int) -> int:
