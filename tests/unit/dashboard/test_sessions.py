@@ -7,6 +7,7 @@ import pytest
 from app_platform.dashboard.people import Person
 from app_platform.dashboard.sealing import open_sealed, seal, store_key
 from app_platform.dashboard.sessions import DRAFT_SECONDS, SIGN_IN_SECONDS, Lifetime, Sessions, Token
+from app_platform.runtime import Entry
 from support.fakes.store import MemoryStore
 
 ADA = Person("ada", ("my-app-admins",), "Ada")
@@ -46,6 +47,25 @@ async def test_a_session_is_found_by_its_id_and_by_nothing_else(hands: Hands) ->
         "é" * 43,
     ):
         assert await hands.sessions.find(other) is None
+
+
+class Behind(MemoryStore):
+    """A copy that learns of a value after it was first asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    async def get(self, key: str) -> Entry | None:
+        known = key in self.asked
+        self.asked.add(key)
+        return await super().get(key) if known else None
+
+
+async def test_a_session_is_found_where_it_arrives_a_moment_later() -> None:
+    hands = Hands(store=Behind())
+    record_id, _ = await hands.sessions.start(ADA, "sub", TOKEN)
+    assert await hands.sessions.find(record_id) is not None
 
 
 async def test_the_store_can_neither_use_nor_read_a_session(hands: Hands) -> None:

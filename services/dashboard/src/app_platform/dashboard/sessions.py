@@ -9,6 +9,7 @@ Guarantees: records survive a restart and are the same for all replicas (they li
 Leaves out: cookies and redirects, which are ``web``.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable
@@ -19,13 +20,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app_platform.dashboard import sealing
 from app_platform.dashboard.people import Person
-from app_platform.runtime import KeyChangedError, KeyValue
+from app_platform.runtime import Entry, KeyChangedError, KeyValue
 
 SIGN_IN_SECONDS: Final = 600.0
 DRAFT_SECONDS: Final = 3600.0
 _UNDER_WAY_SECONDS: Final = 1800.0
 _SEEN_EVERY: Final = 60.0
 """Seconds between two writes of when a session was last used."""
+_ASKED_AGAIN: Final = (0.05, 0.2)
+"""Seconds after which to ask again for what is not there: of several NATS servers, the one that answers may be a moment behind."""
 _R = TypeVar("_R", bound=BaseModel)
 Clock = Callable[[], float]
 
@@ -257,7 +260,7 @@ class Sessions:
     async def _read(self, purpose: str, record_id: str, kind: type[_R]) -> tuple[_R, int] | None:
         if not sealing.is_id(record_id):
             return None
-        entry = await self._store.get(sealing.store_key(purpose, record_id))
+        entry = await self._entry(sealing.store_key(purpose, record_id))
         content = sealing.open_sealed(purpose, record_id, entry.value) if entry else None
         try:
             return (
@@ -267,6 +270,15 @@ class Sessions:
             )
         except ValidationError:  # of another version of the dashboard
             return None
+
+    async def _entry(self, key: str) -> Entry | None:
+        entry = await self._store.get(key)
+        for seconds in _ASKED_AGAIN:
+            if entry is not None:
+                break
+            await asyncio.sleep(seconds)
+            entry = await self._store.get(key)
+        return entry
 
 
 def _sealed(purpose: str, record_id: str, record: Record) -> bytes:
