@@ -1,10 +1,18 @@
 """docs/cli.md, from the commands of ``app-platform`` themselves."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any, Final
 
 from app_platform.cli.__main__ import COMMANDS, load
+from app_platform.cli.auditing import Change
 from app_platform.cli.options import MEANING
+from app_platform.cli.overview import AppState, SecretState
+from app_platform.cli.render import EventRecord
+from app_platform.contracts.dry_run import DryRun, Step
+from app_platform.diagnosis import Finding
+from app_platform.runtime.consumers import ConsumerState
+from app_platform.runtime.dead_letters import DeadLetter
 
 PROGRAM: Final = "app-platform"
 _HEAD: Final = f"""\
@@ -29,7 +37,32 @@ def cli_page() -> str:
     sections = [
         _section(path, command) for name in COMMANDS for path, command in _commands(load(name), (name,))
     ]
-    return _HEAD + status + "".join(sections)
+    return _HEAD + status + _json() + "".join(sections)
+
+
+def _json() -> str:
+    """What the objects of each command hold, from the types that they are made from."""
+    event = _names(*EventRecord.__annotations__)
+    rows = {
+        "events list`, `events show`, `events tail": event,
+        "dead-letters list": f"`id`, {_of(DeadLetter)}",
+        "dead-letters show": "the same, and `event` as above",
+        "doctor`, `verify": _of(Finding),
+        "status": f"`apps`, each {_of(AppState)}; `services`, each {_of(ConsumerState)}; `dead_letters`",
+        "status --app": f"`app` as above; `secrets`, each {_of(SecretState)}",
+        "replay --dry-run": f"`event` as above, {_of(DryRun)}; each step {_of(Step)}",
+        "export": _of(Change),
+    }
+    table = "".join(f"| `{commands}` | {held} |\n" for commands, held in rows.items())
+    return f"\n## JSON\n\nTimes are RFC 3339, ages are seconds.\n\n| command | an object has |\n|---|---|\n{table}"
+
+
+def _of(record: type) -> str:
+    return _names(*(field.name for field in fields(record)))
+
+
+def _names(*found: str) -> str:
+    return ", ".join(f"`{name}`" for name in found)
 
 
 def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401 - of click, which typer vendors

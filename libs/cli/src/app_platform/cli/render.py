@@ -6,7 +6,7 @@ Guarantees: JSON output is one object a line (https://jsonlines.org) and its fie
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from rich.console import Console
 from rich.table import Table
@@ -71,7 +71,21 @@ def event_row(recorded: Recorded) -> tuple[str, ...]:
 EVENT_COLUMNS: Final = ("SEQ", "TIME", "FROM", "EVENT", "APP", "NAME", "TELLS")
 
 
-def event_json(recorded: Recorded) -> dict[str, Any]:
+class EventRecord(TypedDict):
+    """An event for pipes; the fields do not change within a version."""
+
+    sequence: int
+    id: str
+    time: str
+    source: str
+    traceId: str
+    type: str
+    kind: str
+    verb: str
+    data: dict[str, Any]
+
+
+def event_json(recorded: Recorded) -> EventRecord:
     """An event for pipes."""
     return {
         "sequence": recorded.sequence,
