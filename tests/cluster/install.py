@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -32,14 +33,15 @@ MANIFESTS: Final = Path(__file__).parent / "manifests"
 SYSTEM: Final = "app-platform-system"
 SINGLE_NODE: Final = "single-node"
 PAGES_OVERLAY: Final = "deploy/overlays/single-node"
+OTHER_OVERLAY: Final = "deploy/overlays/high-availability"
 NAMESPACES: Final = ("kube-system", "forge", "flux-system", SYSTEM, "authelia")
-DISKS: Final = 3
+DISKS: Final = 4
 PATIENCE: Final = 240.0
 _RELEASE: Final = re.compile(
     r"  - https://(?P<module>github\.com/fluxcd/(?P<name>[a-z-]+))/releases/download/(?P<version>v[0-9.]+)/[a-z-]+"
     r"\.(?P<what>crds|deployment)\.yaml\n"
 )
-_BLOCK: Final = re.compile(r"^ +```sh\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(r"^(?P<indent> *)```sh\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
 class Installation:
@@ -107,11 +109,11 @@ class Installation:
         below = os.path.relpath(ROOT / "deploy/overlays" / overlay, self._made("platform"))
         return self.filled("platform", {"%OVERLAY%": below})
 
-    def change(self, overlay: str) -> None:
-        """Install another overlay over the one that is there, as docs/install.md says of it."""
-        self.kubectl("-n", SYSTEM, "delete", "statefulset", "nats")
-        self.kubectl("apply", "--server-side", "-k", str(self.choose(overlay)))
-        self.overlay = overlay
+    def become_highly_available(self) -> None:
+        """Install that overlay over the one that is there, by the page's commands for it."""
+        (change,) = (each for each in other_commands() if OTHER_OVERLAY in each)
+        self._shell(change.replace(OTHER_OVERLAY, str(self.choose("high-availability"))))
+        self.overlay = "high-availability"
 
     def filled(self, name: str, values: dict[str, str]) -> Path:
         """A folder of manifests with its placeholders filled in."""
@@ -213,8 +215,17 @@ class InstallationError(Exception):
 
 def commands() -> list[str]:
     """The shell blocks in the numbered steps of docs/install.md below "On a cluster"."""
+    return [textwrap.dedent(block["text"]) for block in _blocks() if block["indent"]]
+
+
+def other_commands() -> list[str]:
+    """Those after the steps, for what comes later."""
+    return [block["text"] for block in _blocks() if not block["indent"]]
+
+
+def _blocks() -> Iterator[re.Match[str]]:
     _, _, section = (ROOT / "docs/install.md").read_text().partition("\n## On a cluster\n")
-    return [textwrap.dedent(block["text"]) for block in _BLOCK.finditer(section)]
+    return _BLOCK.finditer(section)
 
 
 def _released(release: re.Match[str], folder: Path) -> str:

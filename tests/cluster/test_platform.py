@@ -213,8 +213,10 @@ def test_a_version_that_is_not_there_takes_nothing_away(installed: Installation)
 
 
 def test_one_node_becomes_highly_available(installed: Installation) -> None:
-    installed.change("high-availability")
+    installed.become_highly_available()
     installed.ready(SYSTEM)
     wanted = {name: 1 if name == "nats-bootstrap" else 2 for name in PODS} | {"nats": 3}
     eventually(lambda: {name: len(pods_of(installed, name)) for name in PODS} == wanted, "old pods are gone")
     assert objects(installed, SYSTEM, "poddisruptionbudgets") != []
+    intend(installed, "after-the-change")
+    until_live(installed, "after-the-change")
