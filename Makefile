@@ -34,7 +34,7 @@ check: $(STAMP) docs ## format, lint, types, import rules, generated files, docu
 	$(PYTHON) scripts/generate.py --check
 
 docs: $(STAMP) ## build the documentation site into build/docs; a broken link is an error
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build
 
 format: $(STAMP) ## put the code into shape
 	$(VENV)/bin/ruff format .
