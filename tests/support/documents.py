@@ -19,6 +19,7 @@ _PATTERNS = (
     "libs/*/README.md",
     "services/*/README.md",
     "tests/README.md",
+    "tests/*/README.md",
 )
 _FENCE = re.compile(
     r"^(?P<indent> *)(?P<mark>```+)(?P<language>\w*)[^\n]*\n(?P<body>.*?)^ *(?P=mark) *$",
