@@ -3,8 +3,11 @@
 Each is run on a server of its own with some history, since some of them take it away.
 """
 
+import asyncio
+import itertools
 import os
 import subprocess
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -30,6 +33,7 @@ SHOWN = [
 """Those of ``bootstrap``; those of others are tried in test_nats_identities.py."""
 LIVE = ["sub", "app-platform.events.my-app.>"]
 """This one waits for what comes; it is tried below."""
+SHOWN_LIVE = b"app-platform.events.my-app.secret-intent.live.changed"
 TELLS = {
     "stream ls": "DEAD_LETTERS",
     "stream info": "app-platform.events.>",
@@ -113,17 +117,24 @@ async def test_a_command_works_as_shown(nc: Client, program: list[str], words: l
 
 
 async def test_what_happens_is_shown_live(nc: Client, program: list[str], nats_server: NatsServer) -> None:
-    with subprocess.Popen(  # noqa: ASYNC220 - its lines are read as they come
-        [*program, *LIVE], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as live:
-        assert live.stdout is not None
-        assert "Subscribing" in live.stdout.readline()
-        publisher = Publisher(jetstream(nc), "watcher", RuntimeSettings(nats_url=nats_server.url))
-        found = ""
-        for version in range(100, 200):
-            await publisher.publish(changed("live", version))
-            found += live.stdout.readline()
-            if "secret-intent.live.changed" in found:
-                break
-        assert "app-platform.events.my-app.secret-intent.live.changed" in found
+    live = await asyncio.create_subprocess_exec(*program, *LIVE, stdout=PIPE, stderr=STDOUT)
+    assert live.stdout
+    telling = asyncio.create_task(tell_again_and_again(nats_server))
+    try:
+        async with asyncio.timeout(60):
+            while SHOWN_LIVE not in (line := await live.stdout.readline()):
+                assert line, "it ended"
+    finally:
+        telling.cancel()
         live.terminate()
+        await live.wait()
+
+
+async def tell_again_and_again(nats_server: NatsServer) -> None:
+    """It says that it subscribes before the server knows, so what is told just then may not be shown."""
+    settings = RuntimeSettings(nats_url=nats_server.url)
+    async with connected(settings, "bootstrap") as client:
+        publisher = Publisher(jetstream(client), "watcher", settings)
+        for version in itertools.count(100):
+            await publisher.publish(changed("live", version))
+            await asyncio.sleep(0.1)
