@@ -67,9 +67,9 @@ def secret_state(intent: Object, now: datetime) -> SecretState:
         status="Deleting"
         if "deletionTimestamp" in intent["metadata"]
         else notes.get(names.SECRET_STATUS, "New"),
-        targets=_split(notes.get(names.TARGET_NAMESPACES, "")),
+        targets=names.listed(notes.get(names.TARGET_NAMESPACES, "")),
         live=tuple(target for target, delivery in deliveries.items() if delivery.stage is Stage.APPLIED),
-        keys=_split(notes.get(names.SECRET_KEYS, "")),
+        keys=names.listed(notes.get(names.SECRET_KEYS, "")),
         commit=notes.get(names.SECRET_COMMIT, ""),
         message=notes.get(names.SECRET_MESSAGE, ""),
         age=max(0, int((now - written).total_seconds())),
@@ -106,10 +106,6 @@ def unknown_app(name: str, why: str) -> AppState:
 
 def _count(secrets: Iterable[SecretState] | None, status: str) -> int:
     return sum(secret.status == status for secret in secrets or ())
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def as_json(state: AppState | SecretState) -> dict[str, Any]:

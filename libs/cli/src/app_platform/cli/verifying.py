@@ -37,7 +37,6 @@ class Intent:
     def from_object(cls, obj: Mapping[str, Any]) -> "Intent":
         """From the Secret as the API server returns it."""
         notes = obj["metadata"].get("annotations") or {}
-        listed = notes.get(names.TARGET_NAMESPACES, "").split(",")
         data = {key: base64.b64decode(value) for key, value in (obj.get("data") or {}).items()}
         committed = (
             notes.get(names.SECRET_STATUS) == "Committed" and "deletionTimestamp" not in obj["metadata"]
@@ -45,7 +44,7 @@ class Intent:
         return cls(
             obj["metadata"]["name"],
             obj.get("type") or "Opaque",
-            tuple(dict.fromkeys(name.strip() for name in listed if name.strip())),
+            names.listed(notes.get(names.TARGET_NAMESPACES, "")),
             data,
             committed,
         )

@@ -118,6 +118,15 @@ def is_app_name(name: str) -> bool:
     return len(name) <= MAX_APP_NAME and is_dns_label(name) and not name.endswith(PLATFORM_SUFFIX)
 
 
+def listed(annotation: str) -> tuple[str, ...]:
+    """What an annotation names that is a list with commas, in its order and without repetition.
+
+    >>> listed("my-app-dev, my-app-prod,,my-app-dev")
+    ('my-app-dev', 'my-app-prod')
+    """
+    return tuple(dict.fromkeys(name for part in annotation.split(",") if (name := part.strip())))
+
+
 def platform_namespace(app: str) -> str:
     """The namespace that holds the app's key, credential, intents and Flux objects."""
     return app + PLATFORM_SUFFIX

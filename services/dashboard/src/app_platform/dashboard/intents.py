@@ -71,8 +71,8 @@ def intent(obj: Mapping[str, Any]) -> Intent:
         resource_version=meta["resourceVersion"],
         status="Deleting" if "deletionTimestamp" in meta else notes.get(names.SECRET_STATUS, "Pending"),
         message=notes.get(names.SECRET_MESSAGE, ""),
-        keys=keys_of(obj) or _list(notes.get(names.SECRET_KEYS, "")),
-        targets=_list(notes.get(names.TARGET_NAMESPACES, "")),
+        keys=keys_of(obj) or names.listed(notes.get(names.SECRET_KEYS, "")),
+        targets=names.listed(notes.get(names.TARGET_NAMESPACES, "")),
         commit=notes.get(names.SECRET_COMMIT, ""),
         changed=changed,
         changed_by=by,
@@ -173,7 +173,3 @@ async def delete(own: KubeClient, app: str, there: Intent, by: str) -> None:
 
 def _secrets(own: KubeClient, app: str) -> Labelled:
     return Labelled(own, app, str(SELECTOR.labels))
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -123,8 +123,7 @@ def decide(registration: Registration, intent: Intent, ring: Keyring, now: datet
 
 def targets_of(intent: Intent | IntentMetadata) -> tuple[str, ...]:
     """The namespaces that the annotation names, in its order and without repetition."""
-    listed = intent.annotations.get(names.TARGET_NAMESPACES, "").split(",")
-    return tuple(dict.fromkeys(name.strip() for name in listed if name.strip()))
+    return names.listed(intent.annotations.get(names.TARGET_NAMESPACES, ""))
 
 
 def find_problem(registration: Registration, intent: Intent, targets: Sequence[str]) -> str | None:

@@ -80,8 +80,7 @@ def _about(facts: AppFacts, obj: Object) -> Reference:
 
 
 def _targets(facts: AppFacts, obj: Object) -> Said:
-    listed = annotations_of(obj).get(names.TARGET_NAMESPACES, "")
-    wanted = [name.strip() for name in listed.split(",") if name.strip()]
+    wanted = names.listed(annotations_of(obj).get(names.TARGET_NAMESPACES, ""))
     foreign = [name for name in wanted if name not in facts.registration.spec.namespaces]
     if not wanted:
         return problem(
