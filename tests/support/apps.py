@@ -19,6 +19,7 @@ from app_platform import sops
 from app_platform.contracts import names
 from app_platform.kube import (
     GIT_REPOSITORIES,
+    KUSTOMIZATIONS,
     SECRETS,
     AlreadyExists,
     KubeClient,
@@ -209,7 +210,7 @@ class App:
         deadline = time.monotonic() + within
         while problem := self.problem():
             if time.monotonic() > deadline:
-                pytest.fail(f"{self.name} not as written within {within:.0f} s: {problem}")
+                pytest.fail(f"{self.name} not as written within {within:.0f} s: {problem}; {self._flux()}")
             time.sleep(0.1)
 
     def problem(self) -> str:
@@ -247,10 +248,24 @@ class App:
         for namespace in (self.dev, self.prod):
             wanted = {name: each.values for name, each in self.wanted.items() if namespace in each.targets}
             live = self.live(namespace)
-            wrong = {name for name in live.keys() | wanted.keys() if live.get(name) != wanted.get(name)}
+            wrong = sorted(name for name in live.keys() | wanted.keys() if live.get(name) != wanted.get(name))
             if wrong:
-                return f"live in {namespace}: {sorted(wrong)} not right"
+                how = {name: _how_wrong(name in live, name in wanted) for name in wrong}
+                return f"live in {namespace}: {how}"
         return ""
+
+    def _flux(self) -> str:
+        """How far Flux says it is, for who reads of a failure."""
+        source, applied = (
+            self.find(kind, self.home, self.home) or {} for kind in (GIT_REPOSITORIES, KUSTOMIZATIONS)
+        )
+        fetched = (source.get("status") or {}).get("artifact", {}).get("revision")
+        status = applied.get("status") or {}
+        entries = sorted(each["id"] for each in (status.get("inventory") or {}).get("entries") or ())
+        return (
+            f"head {self.head()}, fetched {fetched}, applied {status.get('lastAppliedRevision')}, "
+            f"{dict(condition(source, 'Ready'))}, {dict(condition(applied, 'Ready'))}, inventory {entries}"
+        )
 
     # What must hold of the history, however it came about
 
@@ -331,6 +346,10 @@ def other(whole_platform: Platform, cluster: Cluster) -> App:
     made.register()
     made.until_ready()
     return made
+
+
+def _how_wrong(is_live: bool, is_wanted: bool) -> str:  # noqa: FBT001 - private, one caller
+    return "is to be gone" if not is_wanted else "has other values" if is_live else "is missing"
 
 
 async def _create(client: KubeClient, manifest: Object) -> bool:
