@@ -18,7 +18,7 @@ from app_platform.contracts import EncryptedFile, EncryptionKeyReady, SecretEncr
 from app_platform.git_committer import handlers
 from app_platform.git_committer.ports import IntentState, Ports
 from app_platform.runtime import Done
-from support.fakes.committer import FakeCluster
+from support.fakes.committer import FakeCluster, FakeDelivered
 from support.fakes.events import Sink
 from support.fakes.registrations import FakeRegistrations
 from support.github.forge import opened, with_token
@@ -72,7 +72,7 @@ async def _ours(server: GitHubServer, count: int) -> Ours:
     registrations = FakeRegistrations("git-committer", registration_object(APP, TARGETS))
     key = EncryptionKeyReady(app=APP, name=APP, uid="u", generation=1, recipient="age1x")
     async with opened(with_token(server)) as forge:
-        ports = Ports(registrations, cluster, forge, cluster, Sink())
+        ports = Ports(registrations, cluster, FakeDelivered(), forge, cluster, Sink())
         started = time.perf_counter()
         outcomes = [await handlers.key_ready(ports, [key])]
         outcomes += [

@@ -349,6 +349,9 @@ async def test_namespace_rbac_binds_our_roles_to_groups_in_namespaces_of_apps_on
         (binding(world.mine.home, "app-platform-service-secrets-encryptor", group), ""),
         (binding(world.mine.dev, "app-platform-flux", their_flux), "SSO groups"),
         (binding(world.mine.dev, "cluster-admin", group), "is not allowed"),
+        (binding(world.mine.home, "app-platform-delivered", ours), "this kind of namespace"),
+        (binding(world.mine.dev, "app-platform-delivered", ours | {"name": "watcher"}), "SSO groups"),
+        (binding(world.mine.dev, "app-platform-delivered", their_flux), "SSO groups"),
     ]
     for attempt, says in attempts:
         if says:

@@ -5,7 +5,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app_platform.git_committer.ports import Credential, IntentState
+from app_platform.git_committer.ports import Credential, DeliveredSecret, IntentState
 from support.fakes.secrets import FakeSecrets
 
 
@@ -68,3 +68,23 @@ class FakeCluster:
     async def fetch_now(self, app: str, files: int) -> None:
         """See ``Sync.fetch_now``."""
         self.fetches.append(app)
+
+
+class FakeDelivered:
+    """The ``Delivered`` port of git-committer."""
+
+    def __init__(self, *live: DeliveredSecret) -> None:
+        self.live = list(live)
+        self.applied_again: list[str] = []
+
+    async def secrets(self, app: str, namespaces: Sequence[str]) -> Sequence[DeliveredSecret]:
+        """See ``Delivered.secrets``."""
+        return [secret for secret in self.live if secret.namespace in namespaces]
+
+    async def delete(self, secret: DeliveredSecret) -> None:
+        """See ``Delivered.delete``."""
+        self.live.remove(secret)
+
+    async def apply_again(self, app: str) -> None:
+        """See ``Delivered.apply_again``."""
+        self.applied_again.append(app)

@@ -97,6 +97,7 @@ class FakeSecrets:
                 i.annotations.get(names.SECRET_FINGERPRINT, ""),
                 i.deleting,
                 committed=self.status(i.name) == "Committed",
+                targets=frozenset(names.listed(i.annotations.get(names.TARGET_NAMESPACES, ""))),
             )
             for i in self.intents.values()
         }

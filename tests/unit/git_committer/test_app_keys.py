@@ -10,7 +10,7 @@ from app_platform.git_committer import app_keys, core, handlers
 from app_platform.git_committer.ports import AppKeys, AppSource, ForgeError, ForgeUnavailable, Ports
 from app_platform.runtime import Done, Retry
 from support.fakes.app_keys import FakeKeyForge, FakeSources
-from support.fakes.committer import FakeCluster
+from support.fakes.committer import FakeCluster, FakeDelivered
 from support.fakes.events import Sink
 from support.fakes.forge import MemoryForge
 from support.fakes.registrations import FakeRegistrations
@@ -34,6 +34,7 @@ class Service:
         self.ports = Ports(
             FakeRegistrations("git-committer"),
             self.cluster,
+            FakeDelivered(),
             MemoryForge(),
             self.cluster,
             Sink(),

@@ -31,7 +31,7 @@ from app_platform.git_committer.ports import (
     Repair,
 )
 from app_platform.runtime import Done, Reject, Retry, Wait
-from support.fakes.committer import FakeCluster
+from support.fakes.committer import FakeCluster, FakeDelivered
 from support.fakes.events import Sink
 from support.fakes.forge import MemoryForge, MemoryRepository
 from support.fakes.registrations import FakeRegistrations
@@ -79,7 +79,9 @@ class Service:
         self.cluster, self.sink, self.forge = FakeCluster(), Sink(), forge or MemoryForge()
         self.forge.repositories["my-app"] = MemoryRepository()
         self.cluster.states["database"] = IntentState("u1", "f1", deleting=False)
-        self.ports = Ports(self.registrations, self.cluster, self.forge, self.cluster, self.sink)
+        self.ports = Ports(
+            self.registrations, self.cluster, FakeDelivered(), self.forge, self.cluster, self.sink
+        )
 
     @property
     def repository(self) -> MemoryRepository:

@@ -5,7 +5,7 @@ from typing import Any
 from app_platform.contracts import FluxObjectChanged, names
 from app_platform.git_committer import flux, handlers, releasing
 from app_platform.git_committer.ports import Changes, Head, Ports
-from support.fakes.committer import FakeCluster
+from support.fakes.committer import FakeCluster, FakeDelivered
 from support.fakes.events import Sink
 from support.fakes.forge import MemoryForge, MemoryRepository
 from support.fakes.registrations import FakeRegistrations
@@ -23,7 +23,9 @@ class Service:
         self.cluster, self.forge = FakeCluster(), forge or MemoryForge()
         self.repository = self.forge.repositories["my-app"] = MemoryRepository()
         self.repository.add(Changes(dict(FILES)), "before")
-        self.ports = Ports(self.registrations, self.cluster, self.forge, self.cluster, Sink())
+        self.ports = Ports(
+            self.registrations, self.cluster, FakeDelivered(), self.forge, self.cluster, Sink()
+        )
 
     async def step(self) -> Head:
         return await releasing.let_go(self.ports, registration(), await self.forge.head("my-app"))

@@ -17,7 +17,7 @@ from app_platform.git_committer.adapters.webhooks import PATH, Receiver
 from app_platform.git_committer.ports import Ports
 from app_platform.git_committer.webhook import BadNoticeError, Notice, Source
 from app_platform.runtime import Done, PublishError
-from support.fakes.committer import FakeCluster
+from support.fakes.committer import FakeCluster, FakeDelivered
 from support.fakes.events import Sink
 from support.fakes.forge import MemoryForge
 from support.fakes.registrations import FakeRegistrations
@@ -202,7 +202,7 @@ async def handle(*events: SourceChanged) -> tuple[FakeCluster, Sink]:
         "status": {"repository": {"url": "u", "branch": "main", "headSha": "known"}}
     }
     registrations = FakeRegistrations("git-committer", obj)
-    ports = Ports(registrations, cluster, MemoryForge(), cluster, sink)
+    ports = Ports(registrations, cluster, FakeDelivered(), MemoryForge(), cluster, sink)
     assert await handlers.sources_changed(ports, events) == Done()
     return cluster, sink
 

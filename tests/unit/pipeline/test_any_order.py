@@ -21,7 +21,7 @@ from app_platform.runtime import Batch, Done, Handler
 from app_platform.secrets_encryptor import handlers as encryptor
 from app_platform.secrets_encryptor.ports import Intent
 from app_platform.secrets_encryptor.ports import Ports as EncryptorPorts
-from support.fakes.committer import FakeCluster
+from support.fakes.committer import FakeCluster, FakeDelivered
 from support.fakes.events import Sink
 from support.fakes.forge import MemoryForge, MemoryRepository
 from support.fakes.registrations import FakeRegistrations
@@ -84,7 +84,14 @@ class World:
         cluster = FakeCluster(self.secrets)
         self.committer = Replica(
             committer.HANDLERS,
-            CommitterPorts(FakeRegistrations("git-committer", obj), cluster, self.forge, cluster, self.sink),
+            CommitterPorts(
+                FakeRegistrations("git-committer", obj),
+                cluster,
+                FakeDelivered(),
+                self.forge,
+                cluster,
+                self.sink,
+            ),
         )
 
     @property

@@ -29,7 +29,7 @@ from app_platform.runtime import Handler
 from app_platform.secrets_encryptor import dry_run as encryptor_dry
 from app_platform.secrets_encryptor import handlers as encryptor
 from app_platform.secrets_encryptor.ports import Ports as EncryptorPorts
-from support.fakes.committer import FakeCluster
+from support.fakes.committer import FakeCluster, FakeDelivered
 from support.fakes.events import Sink
 from support.fakes.forge import MemoryForge, MemoryRepository
 from support.fakes.rbac import FakeCluster as RbacCluster
@@ -56,6 +56,7 @@ class World:
         self.forge.repositories[APP] = MemoryRepository()
         self.keys = FakeKeys(IDENTITY.secret + "\n" if key else None)
         self.cluster, self.namespaces = FakeCluster(self.secrets), RbacCluster()
+        self.delivered = FakeDelivered()
         self.registrations = {
             name: FakeRegistrations(service, self.object)
             for name, service in (
@@ -69,7 +70,12 @@ class World:
                 self.registrations["encryptor"], self.secrets, self.keys, FakeFlux(), self.sink
             ),
             "committer": CommitterPorts(
-                self.registrations["committer"], self.cluster, self.forge, self.cluster, self.sink
+                self.registrations["committer"],
+                self.cluster,
+                self.delivered,
+                self.forge,
+                self.cluster,
+                self.sink,
             ),
             "rbac": RbacPorts(self.registrations["rbac"], self.namespaces, self.sink),
         }

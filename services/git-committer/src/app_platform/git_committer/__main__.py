@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app_platform.git_committer.adapters.cluster import SERVICE, KubernetesCluster
+from app_platform.git_committer.adapters.delivered import KubernetesDelivered
 from app_platform.git_committer.adapters.fetching import fetching
 from app_platform.git_committer.adapters.forges import prepare
 from app_platform.git_committer.adapters.measured import MeasuredForge
@@ -37,6 +38,7 @@ def main() -> None:
                 yield Ports(
                     Registrations(client, SERVICE),
                     cluster,
+                    KubernetesDelivered(client),
                     MeasuredForge(forge),
                     sync,
                     runtime.events,

@@ -14,6 +14,8 @@ from app_platform.git_committer.ports import (
     Changes,
     Cluster,
     Credential,
+    Delivered,
+    DeliveredSecret,
     Forge,
     Head,
     IntentState,
@@ -34,6 +36,7 @@ def dry(ports: Ports, steps: Steps) -> Ports:
     return Ports(
         DryRegistrations(ports.registrations, steps, SERVICE),
         DryCluster(ports.cluster, steps),
+        DryDelivered(ports.delivered, steps),
         DryForge(ports.forge, ports.registrations, steps),
         DrySync(steps),
         DrySink(steps),
@@ -116,6 +119,26 @@ class DryCluster:
         home = names.platform_namespace(app)
         for kind in ("Kustomization", "GitRepository"):
             self._steps.would("delete", f"{kind} {home}/{home}", "what it deployed stays")
+
+
+class DryDelivered:
+    """The ``Delivered`` port."""
+
+    def __init__(self, real: Delivered, steps: Steps) -> None:
+        self._real, self._steps = real, steps
+
+    async def secrets(self, app: str, namespaces: Sequence[str]) -> Sequence[DeliveredSecret]:
+        """See the port."""
+        return await self._real.secrets(app, namespaces)
+
+    async def delete(self, secret: DeliveredSecret) -> None:
+        """Note it."""
+        self._steps.would("delete", f"Secret {secret.namespace}/{secret.name}", "no intent asks for it")
+
+    async def apply_again(self, app: str) -> None:
+        """Note it."""
+        home = names.platform_namespace(app)
+        self._steps.would("apply", f"Kustomization {home}/{home}", "once more, by Flux")
 
 
 class DrySync:

@@ -15,8 +15,11 @@ from app_platform.git_committer.ports import Repository
 SOURCE_API: Final = "source.toolkit.fluxcd.io/v1"
 KUSTOMIZE_API: Final = "kustomize.toolkit.fluxcd.io/v1"
 REQUESTED_AT: Final = "reconcile.fluxcd.io/requestedAt"
-_PRUNE: Final = "kustomize.toolkit.fluxcd.io/prune"
+PRUNE: Final = "kustomize.toolkit.fluxcd.io/prune"
 """Annotation ``disabled`` on a live object: kustomize-controller leaves it when it is in Git no more (Flux docs, "Kustomization", "prune")."""
+OWNER_NAME: Final = "kustomize.toolkit.fluxcd.io/name"
+OWNER_NAMESPACE: Final = "kustomize.toolkit.fluxcd.io/namespace"
+"""Labels of what a Kustomization applied (fluxcd/pkg ``ssa`` ``SetOwnerLabels``)."""
 _SECONDS: Final = {"fetch": "1m0s", "apply": "10m0s", "retry": "15s", "timeout": "2m0s"}
 
 Object = dict[str, Any]
@@ -81,7 +84,7 @@ def kustomization(registration: Registration, given_up: Sequence[str] = ()) -> O
 
 def _keep(namespace: str) -> Object:
     """A patch by which Flux marks what it applies in a namespace as not to be pruned; with a target, the patch's name is nobody's."""
-    marked = {"name": "any", "annotations": {_PRUNE: "disabled"}}
+    marked = {"name": "any", "annotations": {PRUNE: "disabled"}}
     patch = {"apiVersion": "v1", "kind": "Secret", "metadata": marked}
     return {"target": {"kind": "Secret", "namespace": namespace}, "patch": yaml.safe_dump(patch)}
 
@@ -97,6 +100,12 @@ def is_applied(applied: Mapping[str, Any] | None) -> bool:
     ready = _ready(applied) or {}
     generation = (applied or {}).get("metadata", {}).get("generation")
     return ready.get("status") == "True" and ready.get("observedGeneration") == generation
+
+
+def has_applied(applied: Mapping[str, Any] | None, head: str) -> bool:
+    """Whether Flux is done with this commit: it has applied it, and is not at work now."""
+    revision = str(((applied or {}).get("status") or {}).get("lastAppliedRevision") or "")
+    return bool(head) and is_applied(applied) and revision.rpartition(":")[2] == head
 
 
 def delivered_to(applied: Mapping[str, Any] | None) -> frozenset[str]:

@@ -27,7 +27,16 @@ from app_platform.contracts import (
     SourceChanged,
     names,
 )
-from app_platform.git_committer import app_keys, base_files, core, flux, messages, releasing, verdicts
+from app_platform.git_committer import (
+    app_keys,
+    base_files,
+    core,
+    flux,
+    leftovers,
+    messages,
+    releasing,
+    verdicts,
+)
 from app_platform.git_committer.ports import (
     Changes,
     ForgeError,
@@ -242,6 +251,8 @@ async def _sync_changed(ports: Ports, events: Batch) -> Outcome:
         return Done()
     source, kustomization = await ports.cluster.flux(registration.name)
     await ports.registrations.report(registration, flux.sync_verdict(source, kustomization), {})
+    if flux.has_applied(kustomization, registration.status.repository.head_sha):
+        await leftovers.take_away(ports, registration.name)
     return await _go_on_letting_go(ports, registration) if flux.kept(kustomization) else Done()
 
 

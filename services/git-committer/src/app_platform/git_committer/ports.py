@@ -143,12 +143,29 @@ class IntentState:
     Attributes:
         fingerprint: Of its latest content, as the encryptor marked it.
         committed: Whether it says already that the repository holds that content.
+        targets: The namespaces that it is for.
     """
 
     uid: str
     fingerprint: str
     deleting: bool
     committed: bool = False
+    targets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class DeliveredSecret:
+    """A live Secret that the app's managed Kustomization applied, from its metadata alone.
+
+    Attributes:
+        kept: Whether it is marked to outlive its file, as those in a namespace that was given up are.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    kept: bool = False
 
 
 class Forge(Protocol):
@@ -228,6 +245,22 @@ class Cluster(Protocol):
 
     async def delete_flux(self, app: str) -> None:
         """Delete the managed Flux objects, in such a way that what they deployed stays."""
+        ...
+
+
+class Delivered(Protocol):
+    """What Flux delivered to the app's namespaces."""
+
+    async def secrets(self, app: str, namespaces: Sequence[str]) -> Sequence[DeliveredSecret]:
+        """The Secrets in these namespaces that the app's managed Kustomization applied."""
+        ...
+
+    async def delete(self, secret: DeliveredSecret) -> None:
+        """Delete one in the version that was read; nothing when it is gone or another by now."""
+        ...
+
+    async def apply_again(self, app: str) -> None:
+        """Have kustomize-controller apply once more what it has of the app's platform repository."""
         ...
 
 
@@ -323,6 +356,7 @@ class Ports:
 
     registrations: Registrations
     cluster: Cluster
+    delivered: Delivered
     forge: Forge
     sync: Sync
     events: EventSink

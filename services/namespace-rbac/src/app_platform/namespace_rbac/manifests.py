@@ -57,9 +57,10 @@ def released(app: str, name: str) -> Object:
 
 
 def in_app_namespace(registration: Registration, name: str) -> list[Object]:
-    """The bindings in one app namespace: one for each access entry, and one for Flux."""
-    people = [_access_binding(registration.name, name, e, _APP_ROLE) for e in registration.spec.access]
-    return [*people, flux_binding(registration.name, name)]
+    """The bindings in one app namespace: one for each access entry, one for Flux, one for who takes away what Flux leaves behind."""
+    app = registration.name
+    people = [_access_binding(app, name, entry, _APP_ROLE) for entry in registration.spec.access]
+    return [*people, flux_binding(app, name), _tidying_binding(app, name)]
 
 
 def flux_binding(app: str, name: str) -> Object:
@@ -70,6 +71,16 @@ def flux_binding(app: str, name: str) -> Object:
         "namespace": names.platform_namespace(app),
     }
     return _binding(app, name, "app-platform-flux", ("ClusterRole", "app-platform-flux"), [subject])
+
+
+def _tidying_binding(app: str, name: str) -> Object:
+    """Lets git-committer delete Secrets that Flux delivered to an app namespace and has lost sight of."""
+    role = ("ClusterRole", "app-platform-delivered")
+    return _binding(app, name, role[1], role, [_service_account("git-committer")])
+
+
+def _service_account(service: str) -> dict[str, str]:
+    return {"kind": "ServiceAccount", "name": service, "namespace": names.SYSTEM_NAMESPACE}
 
 
 def for_registration(registration: Registration) -> list[Object]:
@@ -109,7 +120,6 @@ def dashboard_impersonation(groups: Iterable[str]) -> tuple[Object, Object]:
     named = sorted(group for group in groups if not group.startswith("system:"))
     meta = {"name": DASHBOARD_ROLE, "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY}}
     rule = {"apiGroups": [""], "resources": ["groups"], "resourceNames": named, "verbs": ["impersonate"]}
-    account = {"kind": "ServiceAccount", "name": "dashboard", "namespace": names.SYSTEM_NAMESPACE}
     role: Object = {
         "apiVersion": f"{_RBAC}/v1",
         "kind": "ClusterRole",
@@ -122,7 +132,7 @@ def dashboard_impersonation(groups: Iterable[str]) -> tuple[Object, Object]:
         "kind": "ClusterRoleBinding",
         "metadata": meta,
         "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": DASHBOARD_ROLE},
-        "subjects": [account],
+        "subjects": [_service_account("dashboard")],
     }
     return role, binding
 
@@ -157,8 +167,7 @@ def is_service_binding(manifest: Mapping[str, Any]) -> bool:
 def _service_binding(app: str, home: str, service: str) -> Object:
     """A service's rights in this platform namespace; none of them has any right on Secrets cluster-wide."""
     name = f"{_SERVICE_ROLE}{service}"
-    subject = {"kind": "ServiceAccount", "name": service, "namespace": names.SYSTEM_NAMESPACE}
-    return _binding(app, home, name, ("ClusterRole", name), [subject])
+    return _binding(app, home, name, ("ClusterRole", name), [_service_account(service)])
 
 
 def _secret_reader_rules(secrets: list[str]) -> list[dict[str, list[str]]]:

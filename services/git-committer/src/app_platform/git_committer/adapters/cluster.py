@@ -123,13 +123,8 @@ class KubernetesCluster:
             return
 
     async def fetch_now(self, app: str, name: str) -> None:
-        """Ask source-controller to fetch one of the app's GitRepositories (Flux ``reconcile.fluxcd.io/requestedAt``)."""
-        patch = {"metadata": {"annotations": {REQUESTED_AT: datetime.now(UTC).isoformat()}}}
-        try:
-            await self._client.merge_patch(GIT_REPOSITORIES, name, names.platform_namespace(app), patch)
-        except NotFound:
-            # The managed one is applied after the first commit and fetches by itself then.
-            return
+        """Ask source-controller to fetch one of the app's GitRepositories."""
+        await ask_flux(self._client, GIT_REPOSITORIES, app, name)
 
     async def _managed(self, resource: Resource, app: str) -> Mapping[str, Any] | None:
         name = names.platform_namespace(app)
@@ -139,12 +134,23 @@ class KubernetesCluster:
             return None
 
 
+async def ask_flux(client: KubeClient, resource: Resource, app: str, name: str) -> None:
+    """Ask Flux to look at one of the app's objects at once (``reconcile.fluxcd.io/requestedAt``)."""
+    patch = {"metadata": {"annotations": {REQUESTED_AT: datetime.now(UTC).isoformat()}}}
+    try:
+        await client.merge_patch(resource, name, names.platform_namespace(app), patch)
+    except NotFound:
+        # The managed ones are applied after the first commit, and Flux looks at them by itself then.
+        return
+
+
 def _state(meta: Mapping[str, Any]) -> IntentState:
     return IntentState(
         uid=meta["uid"],
         fingerprint=meta.get("annotations", {}).get(names.SECRET_FINGERPRINT, ""),
         deleting="deletionTimestamp" in meta,
         committed=meta.get("annotations", {}).get(names.SECRET_STATUS) == "Committed",
+        targets=frozenset(names.listed(meta.get("annotations", {}).get(names.TARGET_NAMESPACES, ""))),
     )
 
 
