@@ -15,10 +15,8 @@ from app_platform.kube import (
     ROLES,
     SECRETS,
     SERVICE_ACCOUNTS,
-    KubeClient,
     Object,
     Resource,
-    User,
 )
 from app_platform.kube.registrations import REGISTRATIONS
 from integration.policies.conftest import Team, World, refused
@@ -264,45 +262,6 @@ async def test_the_labels_of_the_platform_stay_where_they_are(world: World) -> N
     ):
         change = meta(labels={label: "true"})
         assert "leave the labels" in await refused(team.admin.merge_patch(SECRETS, "own", team.dev, change))
-
-
-@pytest.mark.parametrize("label", [names.APP_LABEL, names.NAMESPACE_ROLE_LABEL])
-async def test_a_namespace_cannot_be_claimed_even_with_the_right_to_change_namespaces(
-    world: World, label: str
-) -> None:
-    mighty = cluster_admin(world)
-    await world.root.apply(
-        CLUSTER_ROLE_BINDINGS, _may_all("policy-test-mighty"), field_manager="test", force=True
-    )
-    change = meta(labels={label: "platform" if label == names.NAMESPACE_ROLE_LABEL else world.mine.name})
-    await eventually_refused(mighty, NAMESPACES, "default", change, "leave the labels")
-    relabel = meta(labels={names.APP_LABEL: world.mine.name})
-    assert "managed by" in await refused(mighty.merge_patch(NAMESPACES, world.theirs.dev, None, relabel))
-
-
-def cluster_admin(world: World) -> KubeClient:
-    """Somebody whom RBAC lets do everything."""
-    return world.root.acting_as(User("oidc:mighty", ("policy-test-mighty",)))
-
-
-def _may_all(group: str) -> Object:
-    binding = CLUSTER_ROLE_BINDINGS.manifest(group)
-    binding["roleRef"] = {
-        "apiGroup": "rbac.authorization.k8s.io",
-        "kind": "ClusterRole",
-        "name": "cluster-admin",
-    }
-    binding["subjects"] = [{"kind": "Group", "name": group, "apiGroup": "rbac.authorization.k8s.io"}]
-    return binding
-
-
-async def eventually_refused(
-    who: KubeClient, resource: Resource, name: str, change: Mapping[str, Any], says: str
-) -> None:
-    """Wait until the refusal is that of the policy and not of RBAC, which needs a moment to know a new binding."""
-    while "cannot patch" in (message := await refused(who.merge_patch(resource, name, None, change))):
-        pass
-    assert says in message
 
 
 async def test_an_admin_changes_the_namespaces_of_the_registration_and_nothing_else(world: World) -> None:
