@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 MEMBERS := $(sort $(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
 REPLICAS ?= 1
 
-.PHONY: help install browser check collector docs format generate lock tools test test-unit test-cluster up down reset demo bench clean
+.PHONY: help install browser check collector docs format generate lock tools test test-unit test-cluster up down reset demo bench clean images
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -72,6 +72,12 @@ bench: tools ## measure, as ratios in one run
 	@$(PYTHON) -m bench
 
 bench: export PYTHONPATH := tests
+
+images: ## build the image of every service: REGISTRY=… VERSION=…, PUSH=1 pushes them; by docker, podman or buildah
+	@sh deploy/image/build.sh '$(REGISTRY)' '$(VERSION)' $(if $(PUSH),push)
+
+REGISTRY ?= ghcr.io/labrats-work
+VERSION ?= 0.1.0
 
 collector: ## build an OpenTelemetry collector (1.5 minutes) and have it check the one of Compose; not part of `make test`
 	CGO_ENABLED=0 GOFLAGS= go run go.opentelemetry.io/collector/cmd/builder@v0.165.0 --config deploy/compose/observability/builder.yaml

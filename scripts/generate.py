@@ -1,4 +1,4 @@
-"""Writes the files that are made from others: the CustomResourceDefinition, the event schemas, three pages of docs.
+"""Writes the files that are made from others: the CustomResourceDefinition, the event schemas, four pages of docs.
 
 ``python scripts/generate.py`` writes them; with ``--check`` it changes nothing and exits 1 when one is out of date.
 Leaves out: ``requirements.lock``, which ``make lock`` makes, as that needs the package index.

@@ -26,8 +26,7 @@ from cluster.programs import PAUSE_IMAGE
 ROOT: Final = workspace_root()
 HERE: Final = Path(__file__).parent / "dockerfiles"
 VERSION: Final = "0.1.0"
-SUITES: Final = ("bookworm", "bookworm-updates")
-MIRROR: Final = "http://deb.debian.org/debian"
+SUITE: Final = "bookworm"
 WITH_GIT: Final = frozenset(("git-committer", "local", "cli"))
 MEMBERS: Final = (*(service.name for service in SERVICES), "local", "cli")
 AUTHELIA: Final = "docker.io/authelia/authelia:4.39.19"
@@ -56,10 +55,9 @@ def base() -> str:
     name = base_name()
     if not _has(name):
         with tempfile.TemporaryDirectory() as folder:
-            sources = [f"deb {MIRROR} {suite} main" for suite in SUITES]
             packages = "python3,python3-venv,ca-certificates"
-            _run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", SUITES[0],
-                 f"{folder}/base.tar", *sources)  # fmt: skip
+            _run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", SUITE,
+                 f"{folder}/base.tar")  # fmt: skip
             _build(name, HERE / "base.Dockerfile", Path(folder))
     return name
 

@@ -59,5 +59,8 @@ def test_an_image_holds_only_what_its_service_needs(built: list[str]) -> None:
     absent = ["github", "pyrage", "pip", "setuptools", "app_platform.git_committer"]
     assert run(images.reference("watcher"), "python", "-c", code, *absent).returncode == 0
     assert run(images.reference("git-committer"), "python", "-c", code, *absent).returncode == 2
+    below = "import subprocess, sys; sys.exit(subprocess.call([sys._base_executable, '-c', *sys.argv[1:]]))"
+    done = run(images.reference("watcher"), "python", "-c", below, code, "pip", "ensurepip")
+    assert done.returncode == 0, "what installs packages is not in the Python that /app stands on"
     assert run(images.reference("git-committer"), "git", "--version").returncode == 0
     assert run(images.reference("watcher"), "git", "--version").returncode != 0

@@ -12,28 +12,56 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app_platform.dashboard.settings import Settings as DashboardSettings
+from app_platform.git_committer.adapters import webhooks
 from app_platform.git_committer.settings import GitHubSettings
 from app_platform.git_committer.settings import Settings as CommitterSettings
 from app_platform.local import SERVICES, Platform, certificates, find_tool
+from app_platform.local.tools import find_definitions
+from app_platform.local.tools.pins import Definition
 from app_platform.oidc_registrar.settings import Settings as RegistrarSettings
 from app_platform.runtime import RuntimeSettings, accounts, load
-from app_platform.runtime.permissions import BOOTSTRAP
+from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES
+from app_platform.scaffold.clients import Client, secret_access
 from app_platform.secrets_encryptor.settings import Settings as EncryptorSettings
 from app_platform.watcher.settings import Settings as WatcherSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAIN = sorted(folder.name for folder in (ROOT / "deploy" / "overlays").iterdir())
-WITH = {"": (), " with TLS": ("nats-tls",), " with autoscaling": ("autoscaling",)}
+WITH = {
+    "": (),
+    " with TLS": ("nats-tls",),
+    " with autoscaling": ("autoscaling",),
+    " with autoscaling by backlog": ("autoscaling-by-backlog",),
+    " with External Secrets": ("external-secrets",),
+    " with ingress": ("ingress",),
+}
 OVERLAYS = [
     *(name + extra for name in PLAIN for extra in ("", " with TLS")),
     "high-availability with autoscaling",
+    "high-availability with autoscaling by backlog",
+    "single-node with External Secrets",
+    "single-node with ingress",
 ]
+FOREIGN = (
+    Definition("github.com/kedacore/keda/v2@v2.21.0", "config/crd/bases/keda.sh_scaledobjects.yaml"),
+    Definition(
+        "github.com/external-secrets/external-secrets@v1.3.2",
+        "config/crds/bases/external-secrets.io_externalsecrets.yaml",
+    ),
+    Definition(
+        "github.com/external-secrets/external-secrets@v1.3.2",
+        "config/crds/bases/external-secrets.io_secretstores.yaml",
+    ),
+)
+"""What components make of kinds that others define."""
 SETTINGS: tuple[type[BaseSettings], ...] = (
     RuntimeSettings,
     DashboardSettings,
@@ -95,8 +123,16 @@ def pods(overlay: str) -> Iterator[tuple[str, Object]]:
         yield name, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
+@pytest.fixture(scope="module")
+def definitions(platform: Platform) -> None:
+    """The API server knows the kinds of others, by their own definitions."""
+    for file in find_definitions(os.environ, print, FOREIGN):
+        kubectl("apply", "--server-side", "-f", str(file), env=platform.env)
+    kubectl("wait", "--for=condition=Established", "crd", "--all", env=platform.env)
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_api_server_takes_every_object(overlay: str, platform: Platform) -> None:
+def test_the_api_server_takes_every_object(overlay: str, platform: Platform, definitions: None) -> None:
     told = kubectl(
         "apply", "--server-side", "--force-conflicts", "--dry-run=server", "--warnings-as-errors", "-f", "-",
         env=platform.env,
@@ -244,15 +280,92 @@ def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     return wanted and all(labels.get(e["key"]) in e["values"] for e in selector.get("matchExpressions", ()))
 
 
-def test_what_is_scaled_by_load_has_no_number_of_its_own() -> None:
-    overlay = "high-availability with autoscaling"
-    deployments = by_name(overlay, "Deployment")
-    scaled = by_name(overlay, "HorizontalPodAutoscaler")
+@pytest.mark.parametrize(
+    ("overlay", "kind"),
+    [
+        ("high-availability with autoscaling", "HorizontalPodAutoscaler"),
+        ("high-availability with autoscaling by backlog", "ScaledObject"),
+    ],
+)
+def test_what_is_scaled_by_load_has_no_number_of_its_own(overlay: str, kind: str) -> None:
+    deployments, scaled = by_name(overlay, "Deployment"), by_name(overlay, kind)
     assert {name for name, each in deployments.items() if "replicas" not in each["spec"]} == set(scaled)
     for name, each in scaled.items():
         assert each["spec"]["scaleTargetRef"]["name"] == name
         container = deployments[name]["spec"]["template"]["spec"]["containers"][0]
         assert container["resources"]["requests"]["cpu"], "a percentage of nothing"
+
+
+def test_the_backlog_that_is_asked_for_is_one_that_there_is() -> None:
+    scaled = by_name("high-availability with autoscaling by backlog", "ScaledObject")
+    asked = {
+        trigger["metadata"]["query"]
+        for each in scaled.values()
+        for trigger in each["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    }
+    hearing = scaled.keys() & {identity.name for identity in IDENTITIES if identity.hears}
+    assert asked == {f'max(app_platform_consumer_waiting{{consumer="{name}"}})' for name in hearing}
+
+
+def test_the_ingress_leads_to_our_ports_at_the_address_of_the_settings() -> None:
+    overlay = "single-node with ingress"
+    spec = by_name(overlay, "Ingress")["app-platform"]["spec"]
+    (rule,) = spec["rules"]
+    assert rule["host"] == urlsplit(shared_settings(overlay)["APP_PLATFORM_DASHBOARD_URL"]).hostname
+    assert spec["tls"][0]["hosts"] == [rule["host"]]
+    services = by_name(overlay, "Service")
+    for path in rule["http"]["paths"]:
+        backend = path["backend"]["service"]
+        assert backend["port"]["name"] in {p["name"] for p in services[backend["name"]]["spec"]["ports"]}
+    assert webhooks.PATH in {path["path"] for path in rule["http"]["paths"]}
+
+
+@pytest.mark.parametrize("overlay", PLAIN)
+async def test_people_behind_the_ingress_are_told_apart(overlay: str) -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"][0])
+
+    trusted = shared_settings(overlay)["APP_PLATFORM_TRUSTED_PROXIES"]
+    for proxy in ("10.42.0.7", "192.0.2.7"):
+        headers = [(b"x-forwarded-for", b"203.0.113.9")]
+        scope: Any = {"type": "http", "scheme": "http", "client": (proxy, 1), "headers": headers}
+        await ProxyHeadersMiddleware(app, trusted)(scope, None, None)  # type: ignore[arg-type]  # not called
+    assert seen == ["203.0.113.9", "192.0.2.7"]
+
+
+def shared_settings(overlay: str) -> dict[str, str]:
+    """What every service is told."""
+    maps = by_name(overlay, "ConfigMap").items()
+    return next(dict(each["data"]) for name, each in maps if name.startswith("app-platform-settings"))
+
+
+def test_every_secret_that_a_pod_mounts_comes_from_the_store() -> None:
+    overlay = "single-node with External Secrets"
+    sources = [
+        source
+        for _, pod in pods(overlay)
+        for volume in pod["spec"]["volumes"]
+        for source in (volume, *volume.get("projected", {}).get("sources", ()))
+    ]
+    mounted = {
+        source["secret"].get("secretName") or source["secret"]["name"]
+        for source in sources
+        if "secret" in source and not source["secret"].get("optional")
+    }
+    assert mounted == by_name(overlay, "ExternalSecret").keys()
+
+
+@pytest.mark.usefixtures("definitions")
+def test_the_operator_takes_what_apps_use_a_client_by(platform: Platform) -> None:
+    """What Get started and the guide give an app for its client secret."""
+    client = Client("my-app", "web", "my-app", "https://id.example", "https://app.example/callback")
+    made = secret_access(client, "default")
+    given = yaml.safe_dump_all(made)
+    said = kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", env=platform.env, text=given)
+    assert len(said.splitlines()) == len(made)
 
 
 def test_the_api_server_takes_the_platforms_own_gitops(platform: Platform) -> None:
@@ -274,11 +387,9 @@ def test_with_high_availability_no_node_is_alone() -> None:
         assert (
             budgets[name]["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
         )
-    settings = next(
-        v for k, v in by_name(overlay, "ConfigMap").items() if k.startswith("app-platform-settings")
-    )
-    assert settings["data"]["APP_PLATFORM_STREAM_REPLICAS"] == "3"
-    assert len(settings["data"]["APP_PLATFORM_NATS_URL"].split(",")) == 3
+    settings = shared_settings(overlay)
+    assert settings["APP_PLATFORM_STREAM_REPLICAS"] == "3"
+    assert len(settings["APP_PLATFORM_NATS_URL"].split(",")) == 3
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -64,7 +64,7 @@ class Settings(RuntimeSettings):
     )
     trusted_proxies: str = Field(
         default="127.0.0.1",
-        description="Addresses, separated by commas, whose X-Forwarded-For is believed: the ingress.",
+        description="Addresses or networks (10.42.0.0/16), separated by commas, whose X-Forwarded-For is believed: those of the ingress.",
     )
 
     git_known_hosts_file: Path | None = Field(

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from app_platform.local.errors import ToolError
 from app_platform.local.paths import cache_dir
 from app_platform.local.tools.build import build, fetch_definition
 from app_platform.local.tools.fetch import download
-from app_platform.local.tools.pins import Tool, pinned_definitions, tool
+from app_platform.local.tools.pins import Definition, Tool, pinned_definitions, tool
 
 Report = Callable[[str], None]
 Found = Path | str  # a path, or the reason why there is none
@@ -70,14 +70,21 @@ def find_tool(name: str, environment: Mapping[str, str], report: Report) -> Path
     )
 
 
-def find_definitions(environment: Mapping[str, str], report: Report) -> list[Path]:
-    """The files of Flux's custom resource definitions: from the cache, or else from the Go modules.
+def find_definitions(
+    environment: Mapping[str, str], report: Report, wanted: Sequence[Definition] | None = None
+) -> list[Path]:
+    """Files of custom resource definitions: from the cache, or else from the Go modules.
+
+    Args:
+        environment: says where the cache is.
+        report: takes lines that say what is done.
+        wanted: which; Flux's if left out.
 
     Raises:
         ToolError: a module cannot be had; the message names the place to put the file instead.
     """
     paths = []
-    for definition in pinned_definitions():
+    for definition in pinned_definitions() if wanted is None else wanted:
         path = cache_dir(environment) / "definitions" / definition.module / Path(definition.file).name
         if not path.exists():
             report(f"fetching {path.name} from {definition.module} …")
