@@ -7,6 +7,7 @@ Leaves out: ``requirements.lock``, which ``make lock`` makes, as that needs the 
 import argparse
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from app_platform.contracts.crd import registration_crd
 from app_platform.runtime.streams import STREAMS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+_MODULES: Final = re.compile(r"app_platform\.contracts\.\w+\.|typing\.")
 SERVICES: Final = ("namespace_rbac", "secrets_encryptor", "git_committer", "oidc_registrar")
 
 
@@ -106,7 +108,7 @@ def _event_section(event: type[Event], services: list[str]) -> str:
 
 def _type_name(annotation: object) -> str:
     name = getattr(annotation, "__name__", None) if not getattr(annotation, "__args__", None) else None
-    return f"`{name or str(annotation).replace('app_platform.contracts.events.', '').replace('typing.', '')}`"
+    return f"`{name or _MODULES.sub('', str(annotation))}`"
 
 
 def _consumers() -> dict[type[Event], list[str]]:

@@ -22,7 +22,7 @@ import pytest
 from app_platform.contracts import names
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import SERVICES, Platform
-from app_platform.local.programs import replica_names
+from app_platform.local.listeners import replica_names
 from app_platform.runtime.permissions import IDENTITIES
 from support.apps import PATIENCE, App, leaks
 from support.cluster import Cluster

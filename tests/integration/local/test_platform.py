@@ -51,8 +51,11 @@ def test_up_is_repeatable_and_data_outlives_down(new_platform: PlatformFactory) 
     platform.up()
     mark(platform, "mark")
     running, env = pids(platform), platform.env
+    left = platform.state.scratch / "of-a-killed-program"
+    left.mkdir()
     platform.up()
     assert pids(platform) == running
+    assert left.exists(), "the programs run, and it may be theirs"
 
     platform.down()
     assert not any(Path(f"/proc/{pid}").exists() for pid in running.values())
@@ -61,6 +64,7 @@ def test_up_is_repeatable_and_data_outlives_down(new_platform: PlatformFactory) 
     platform.up()
     assert platform.env == env
     assert is_marked(platform, "mark")
+    assert not left.exists()
 
     platform.reset()
     assert not platform.state.root.exists()

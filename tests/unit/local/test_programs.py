@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app_platform.local.balancer.forwarding import onward
+from app_platform.local.listeners import listener_names
 from app_platform.local.options import Options, Service
 from app_platform.local.paths import StateDir
 from app_platform.local.programs import (
@@ -13,7 +14,6 @@ from app_platform.local.programs import (
     STORES,
     Site,
     children,
-    listener_names,
     nats_config,
     tool_names,
     user_env,
@@ -89,6 +89,10 @@ def test_no_child_is_told_what_is_the_users() -> None:
         assert "/theirs" not in child.env.values()
         assert "theirs" not in child.env.values()
         assert child.env["PATH"] == "/bin"
+
+
+def test_temporary_files_of_every_child_lie_with_the_platform() -> None:
+    assert {child.env["TMPDIR"] for child in table(Options(services=SERVICES)).values()} == {"/state/tmp"}
 
 
 def test_no_secret_is_on_a_command_line() -> None:

@@ -19,16 +19,14 @@ from app_platform.contracts.delivery import (
     read_deliveries,
     write_deliveries,
 )
+from app_platform.contracts.event_parts import Cause, EncryptedFile, IntentVersion, RemovedIntent
 from app_platform.contracts.events import (
     EVENT_CLASSES,
-    Cause,
     CommitFailed,
     CommitPushed,
-    EncryptedFile,
     EncryptionKeyReady,
     Event,
     FluxObjectChanged,
-    IntentVersion,
     ManagedObjectChanged,
     NamespacesReady,
     OidcClientChanged,
@@ -38,7 +36,6 @@ from app_platform.contracts.events import (
     OidcClientRemoved,
     RegistrationChanged,
     RegistrationDeleted,
-    RemovedIntent,
     RepositoryDrifted,
     RepositoryReady,
     SecretEncrypted,

@@ -9,15 +9,11 @@ An event is a hint: its reader looks at the object it names and decides by what 
 
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from app_platform.contracts.event_parts import Cause, EncryptedFile, EventPart, IntentVersion, RemovedIntent
 
 TYPE_PREFIX = "work.labrats."
-
-
-class EventPart(BaseModel):
-    """Base of everything inside an event: frozen, strict, and refusing fields it does not know when made here."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Event(EventPart):
@@ -163,26 +159,6 @@ class SecretIntentDeleted(Event):
     resource_version: str = Field(description="Of the object, when this was seen.")
 
 
-Cause = Literal["change", "repair", "rotation"]
-"""Why files are committed: the intent changed, the repository was changed by somebody else, or the app's AGE key was replaced."""
-
-
-class EncryptedFile(EventPart):
-    """One file for the platform repository."""
-
-    path: str
-    content: str = Field(description="SOPS-encrypted YAML.")
-
-
-class IntentVersion(EventPart):
-    """Which state of which intent something was made from."""
-
-    name: str
-    uid: str
-    resource_version: str = Field(description="Of the intent when the encryptor marked it Pending.")
-    fingerprint: str = Field(description="Keyed HMAC of the content, and the version at which it was marked.")
-
-
 class SecretEncrypted(Event):
     """An intent's files are ready to be committed. They are all of its files: others of its name are to go."""
 
@@ -220,13 +196,6 @@ class SecretRemoved(Event):
     )
     resource_version: str
     by: str = Field(default="", description="Who deleted the intent, as far as the object tells.")
-
-
-class RemovedIntent(EventPart):
-    """An intent whose files are gone from the repository."""
-
-    name: str
-    uid: str
 
 
 class CommitPushed(Event):

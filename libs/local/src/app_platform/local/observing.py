@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import yaml
 
+from app_platform.local.listeners import replica_names
 from app_platform.local.options import Options
 from app_platform.local.paths import workspace_root
-from app_platform.local.programs import CONTROLLERS, Site, replica_names
+from app_platform.local.programs import CONTROLLERS, Site
 from app_platform.local.supervise import Child
 
 PROMETHEUS: Final = "prometheus"

@@ -67,6 +67,11 @@ class StateDir:
         return self.root / "bin"
 
     @property
+    def scratch(self) -> Path:
+        """Temporary files of the programs; emptied when the supervisor starts, as killed ones leave theirs."""
+        return self.root / "tmp"
+
+    @property
     def env_file(self) -> Path:
         """What users and tests need to reach the platform."""
         return self.root / "env"

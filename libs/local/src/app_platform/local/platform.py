@@ -40,6 +40,7 @@ from app_platform.local.identities import (
 )
 from app_platform.local.kubeconfig import cut_out, local_kubeconfig
 from app_platform.local.layout import keep_layout
+from app_platform.local.listeners import listener_names
 from app_platform.local.options import SERVICES, Options, require_importable
 from app_platform.local.paths import StateDir, workspace_root
 from app_platform.local.programs import (
@@ -48,7 +49,6 @@ from app_platform.local.programs import (
     STORES,
     Site,
     children,
-    listener_names,
     nats_config,
     tool_names,
     user_env,

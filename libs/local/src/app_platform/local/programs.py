@@ -12,6 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app_platform.local.bootstrap import FLUX_NAMESPACE
+from app_platform.local.listeners import (
+    is_spread,
+    pages_listener,
+    replica_names,
+    webhook_listener,
+    webhook_listeners,
+)
 from app_platform.local.options import Options, Service
 from app_platform.local.paths import StateDir
 from app_platform.local.supervise import Child
@@ -21,27 +28,10 @@ from app_platform.runtime.permissions import BOOTSTRAP, OPERATOR, READER
 STORES, API, CONTROLLERS = 0, 1, 2
 """The tiers: started in this order, stopped in the reverse."""
 
-PORTS = (
-    "etcd",
-    "etcd-peer",
-    "kube-apiserver",
-    "nats",
-    "nats-monitor",
-    "nats-bootstrap",
-    "git",
-    "git-ssh",
-    "source",
-    "kustomize",
-    "kustomize-metrics",
-    "authelia",
-    "oidc",
-    "dashboard",
-)
-
 GIT_OWNER = "apps"
 SAMPLE_USERS = "Local platform: paula, ada, dev, rita, sam and olga have the password “password”."
 _SERVICE_STOP_SECONDS = 25.0  # services finish what is in hand, for at most 20 s
-_INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True)
@@ -79,8 +69,12 @@ class Site:
         return self.state.config / "kube-apiserver" / "apiserver.crt"
 
     def env(self, **more: str) -> dict[str, str]:
-        """The environment of a child: never the user's KUBECONFIG, proxies or credentials."""
-        return {name: self.environment[name] for name in _INHERITED if name in self.environment} | more
+        """The environment of a child: never the user's KUBECONFIG, proxies or credentials.
+
+        A child that is killed leaves its temporary files, and kustomize-controller's are decrypted: they lie with the platform's own.
+        """
+        inherited = {name: self.environment[name] for name in _INHERITED if name in self.environment}
+        return inherited | {"TMPDIR": str(self.state.scratch)} | more
 
 
 def children(site: Site) -> list[Child]:
@@ -100,17 +94,6 @@ def children(site: Site) -> list[Child]:
         *services,
         *spread,
     ]
-
-
-def replica_names(service: Service, options: Options) -> list[str]:
-    """The names of a service's processes, which are also the names of their health ports."""
-    count = options.replicas if service.replicas is None else service.replicas
-    return [f"{service.name}-{index}" for index in range(count)]
-
-
-def is_spread(service: Service, options: Options) -> bool:
-    """Whether people reach one of several replicas, by way of the balancer."""
-    return service.pages and len(replica_names(service, options)) > 1
 
 
 def etcd(site: Site) -> Child:
@@ -372,34 +355,6 @@ def tool_names(options: Options) -> list[str]:
     """The programs that must be found for these options."""
     own_cluster = [] if options.cluster else ["etcd", "kube-apiserver"]
     return [*own_cluster, "nats-server", "kustomize-controller", "sops", "nats"]
-
-
-def listener_names(options: Options) -> list[str]:
-    """The listeners that need a port for these options."""
-    names = [name for service in options.services for name in replica_names(service, options)]
-    return [*PORTS, *names, *webhook_listeners(options), *_spread_listeners(options)]
-
-
-def _spread_listeners(options: Options) -> list[str]:
-    spread = [service for service in options.services if is_spread(service, options)]
-    pages = [pages_listener(name) for service in spread for name in replica_names(service, options)]
-    return ["balancer", *pages] if spread else []
-
-
-def pages_listener(replica: str) -> str:
-    """Where one of several replicas serves its pages."""
-    return f"{replica}-pages"
-
-
-def webhook_listeners(options: Options) -> list[str]:
-    """The listeners for the Git server's webhooks."""
-    forges = [service for service in options.services if service.forge]
-    return [webhook_listener(name) for service in forges for name in replica_names(service, options)]
-
-
-def webhook_listener(replica: str) -> str:
-    """The listener of one replica."""
-    return f"{replica}-webhook"
 
 
 def tool_path(site: Site) -> str:

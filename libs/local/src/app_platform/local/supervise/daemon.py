@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -98,6 +99,8 @@ async def run(state: StateDir) -> None:
     state.control_socket.unlink(
         missing_ok=True
     )  # ours by the lock: what is there was left by a killed supervisor
+    shutil.rmtree(state.scratch, ignore_errors=True)
+    state.scratch.mkdir()
     server = await asyncio.start_unix_server(
         Server(supervisor, done).serve, state.control_socket, limit=_LONGEST_LINE
     )
