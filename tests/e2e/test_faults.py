@@ -24,9 +24,10 @@ from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import SERVICES, Platform
 from app_platform.local.listeners import replica_names
 from app_platform.runtime.permissions import IDENTITIES
-from support.apps import PATIENCE, App, leaks
+from support.apps import PATIENCE, App
 from support.cluster import Cluster
 from support.gitrepo import run_git
+from support.leaks import leaks
 from support.platform import WITH_SERVICES, eventually
 
 SERVICE_NAMES = [service.name for service in SERVICES]

@@ -14,8 +14,9 @@ from app_platform.contracts import names
 from app_platform.kube import SECRETS
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import Options, Platform, Service
-from support.apps import PATIENCE, App, leaks
+from support.apps import PATIENCE, App
 from support.cluster import Cluster
+from support.leaks import leaks
 from support.platform import WITH_SERVICES, PlatformFactory, eventually
 
 REPLICAS = [f"{name}-{at}" for name in ("secrets-encryptor", "git-committer") for at in range(2)]

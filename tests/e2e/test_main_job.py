@@ -21,9 +21,10 @@ from app_platform.kube import (
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import Platform
 from app_platform.local.demo import Report, demonstrate
-from support.apps import CANARY, PATIENCE, App, condition, leaks
+from support.apps import CANARY, PATIENCE, App, condition
 from support.cluster import Cluster
 from support.gitrepo import run_git
+from support.leaks import leaks
 from support.platform import eventually
 
 PARTS = ("NamespacesReady", "EncryptionKeyReady", "RepositoryReady", "SyncReady", "Ready")

@@ -17,9 +17,10 @@ from app_platform.contracts import names
 from app_platform.kube import SECRETS, Conflict, Forbidden, KubeClient
 from app_platform.local import Platform
 from app_platform.local.authelia.controller import DEPLOYMENT, DEPLOYMENTS
-from support.apps import PATIENCE, App, leaks
+from support.apps import PATIENCE, App
 from support.cluster import Cluster
 from support.identity import Browser, Relying, client, location, query
+from support.leaks import leaks
 from support.people import Anybody
 from support.platform import eventually
 

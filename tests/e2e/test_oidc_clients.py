@@ -11,8 +11,9 @@ from app_platform.contracts import names
 from app_platform.kube import ROLES, SECRETS, KubeClient, Object
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.oidc_registrar import credentials
-from support.apps import PATIENCE, App, leaks
+from support.apps import PATIENCE, App
 from support.cluster import Cluster
+from support.leaks import leaks
 from support.platform import eventually
 
 REPLICAS = ("oidc-registrar-0", "oidc-registrar-1")

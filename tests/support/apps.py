@@ -6,7 +6,6 @@ repeated write shows in the history of a file.
 
 import base64
 import itertools
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,6 +77,10 @@ class App:
             lambda client: client.apply(REGISTRATIONS, manifest, field_manager="test", force=True)
         )
 
+    def unregister(self) -> None:
+        """Delete the registration, if it is there; returns at once."""
+        self.cluster.do(lambda client: _delete(client, REGISTRATIONS, self.name))
+
     def registration(self) -> Object | None:
         """The registration now."""
         return self.cluster.do(lambda client: client.find(REGISTRATIONS, self.name))
@@ -131,7 +134,7 @@ class App:
 
     def delete(self, name: str) -> None:
         """Delete an intent; returns at once."""
-        self.cluster.do(lambda client: _delete(client, name, self.home))
+        self.cluster.do(lambda client: _delete(client, SECRETS, name, self.home))
         self._wrote(name, None)
 
     def patch(self, name: str, change: Mapping[str, Any]) -> None:
@@ -303,25 +306,6 @@ def condition(obj: Any, kind: str) -> Mapping[str, Any]:
     return next((each for each in found if each["type"] == kind), {})
 
 
-def leaks(platform: Platform, cluster: Cluster, text: str = CANARY) -> list[str]:
-    """Where a canary can be read: NATS' store, logs, Git objects, metadata; only Secrets' own data may hold it."""
-    forms = [form.encode() for form in (text, *_base64_forms(text))]
-    found = [
-        str(file)
-        for folder in (platform.state.data / "nats", platform.state.logs)
-        for file in folder.rglob("*")
-        if file.is_file() and _holds(_read(file), forms)
-    ]
-    for repository in (platform.state.data / "git").rglob("*.git"):
-        found += [str(repository)] if _holds(_objects(repository), forms) else []
-    for path, item in cluster.everything():
-        if path == "/api/v1/secrets":
-            item.pop("data", None)
-        if _holds(repr(item).encode(), forms):
-            found.append(f"{path} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}")
-    return found
-
-
 @pytest.fixture(scope="session")
 def cluster(whole_platform: Platform) -> Iterator[Cluster]:
     """The API server of the whole platform."""
@@ -331,21 +315,23 @@ def cluster(whole_platform: Platform) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def app(whole_platform: Platform, cluster: Cluster, request: pytest.FixtureRequest) -> App:
-    """A registered app of the test's own, ready."""
+def app(whole_platform: Platform, cluster: Cluster) -> Iterator[App]:
+    """A registered app of the test's own, ready; taken off afterwards, as Flux fetches each one every minute."""
     made = App(whole_platform, cluster, f"app-{next(_numbers)}")
     made.register()
     made.until_ready()
-    return made
+    yield made
+    made.unregister()
 
 
 @pytest.fixture
-def other(whole_platform: Platform, cluster: Cluster) -> App:
+def other(whole_platform: Platform, cluster: Cluster) -> Iterator[App]:
     """One more."""
     made = App(whole_platform, cluster, f"other-{next(_numbers)}")
     made.register()
     made.until_ready()
-    return made
+    yield made
+    made.unregister()
 
 
 def _how_wrong(is_live: bool, is_wanted: bool) -> str:  # noqa: FBT001 - private, one caller
@@ -364,9 +350,9 @@ async def _create(client: KubeClient, manifest: Object) -> bool:
     return True
 
 
-async def _delete(client: KubeClient, name: str, namespace: str) -> None:
+async def _delete(client: KubeClient, resource: Resource, name: str, namespace: str | None = None) -> None:
     try:
-        await client.delete(SECRETS, name, namespace)
+        await client.delete(resource, name, namespace)
     except NotFound:
         return  # the answer to an earlier try was lost
 
@@ -377,29 +363,3 @@ def _password() -> str:
 
 def _decoded(data: Mapping[str, str]) -> Values:
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
-
-
-def _base64_forms(text: str) -> list[str]:
-    """What of a text can be recognised inside base64, at each of the three places it may begin."""
-    forms = []
-    for before in range(3):
-        encoded = base64.b64encode(b"\0" * before + text.encode()).decode()
-        forms.append(encoded[4 if before else 0 : len(text) * 4 // 3])
-    return forms
-
-
-def _objects(repository: Path) -> bytes:
-    """Every object of a repository, also those that no branch leads to, decompressed."""
-    command = ["git", "cat-file", "--batch-all-objects", "--batch", "--unordered"]
-    return subprocess.run(command, cwd=repository, capture_output=True, check=True).stdout
-
-
-def _holds(content: bytes, forms: Sequence[bytes]) -> bool:
-    return any(form in content for form in forms)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:  # NATS has just removed it
-        return b""

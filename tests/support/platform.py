@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,34 +26,45 @@ WITH_SERVICES = Options(
 PlatformFactory = Callable[..., Platform]
 
 
-@pytest.fixture(scope="session")
-def new_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformFactory]:
-    """Makes further platforms, not yet up: `new_platform("name")`; all are ended with the run."""
+@contextmanager
+def making(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformFactory]:
+    """Makes platforms, not yet up; all are ended in the end."""
     made: list[Platform] = []
 
     def make(name: str, options: Options = INFRASTRUCTURE) -> Platform:
         made.append(Platform(tmp_path_factory.mktemp(name), options))
         return made[-1]
 
-    yield make
-    for platform in made:
-        platform.reset()
+    try:
+        yield make
+    finally:
+        for platform in made:
+            platform.reset()
+
+
+@pytest.fixture(scope="module")
+def new_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformFactory]:
+    """Makes further platforms, not yet up: `new_platform("name")`; all are ended with the module, as idle ones take time of others."""
+    with making(tmp_path_factory) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
-def platform(new_platform: PlatformFactory) -> Platform:
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One platform without services, shared by the whole run: use names of your own in it."""
-    running = new_platform("platform")
-    running.up()
-    return running
+    with making(tmp_path_factory) as make:
+        running = make("platform")
+        running.up()
+        yield running
 
 
 @pytest.fixture(scope="session")
-def whole_platform(new_platform: PlatformFactory) -> Platform:
+def whole_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One platform with two replicas of every service, shared by the whole run: use apps of your own in it."""
-    running = new_platform("whole", WITH_SERVICES)
-    running.up()
-    return running
+    with making(tmp_path_factory) as make:
+        running = make("whole", WITH_SERVICES)
+        running.up()
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,10 @@ from playwright.sync_api import FilePayload, Page
 
 from app_platform.contracts import names
 from app_platform.kube import SECRETS
-from support.apps import CANARY, leaks
+from support.apps import CANARY
 from support.browser import NewVisitor, Visitor
 from support.dashboard import Dashboard
+from support.leaks import leaks
 from support.platform import eventually
 
 
