@@ -3,6 +3,7 @@
 pytest_plugins = [
     "support.nats",
     "support.nats_cluster",
+    "support.metrics",
     "support.platform",
     "support.tools",
     "support.apps",

@@ -10,9 +10,10 @@ import pytest
 from nats.js.errors import KeyWrongLastSequenceError
 
 from app_platform.runtime import RuntimeSettings
-from app_platform.runtime.budget import Limit, SharedBudget
+from app_platform.runtime.budget import Limit, SharedBudget, shown
 from app_platform.runtime.connection import connected, jetstream
 from app_platform.runtime.streams import BUDGETS, bucket_stream, ensure_streams
+from support.metrics import Metrics
 from support.nats import NatsServer, until
 
 LIMITS = (Limit(80, 60), Limit(500, 3600))
@@ -85,6 +86,26 @@ async def test_what_one_closes_is_closed_for_all_and_opens_by_itself(replicas: R
     assert await replicas.two.take(1) >= 30, "a shorter time does not open it"
     replicas.clock.now += 31
     assert await replicas.two.take(1) == 0
+
+
+async def test_what_is_left_is_told_as_it_is_now_and_not_when_it_was_last_spent(
+    replicas: Replicas, told: Metrics
+) -> None:
+    budget = shown(replicas.one)
+    assert told.values("app_platform.budget.left") == {}, "nothing is known yet"
+    assert await budget.take(71) == 0
+    assert told.values("app_platform.budget.left") == {'window="60s"': 9, 'window="3600s"': 429}
+    replicas.clock.now += 62
+    assert told.values("app_platform.budget.left") == {'window="60s"': 80, 'window="3600s"': 429}
+    replicas.clock.now += 3600
+    assert told.values("app_platform.budget.left") == {'window="60s"': 80, 'window="3600s"': 500}
+
+
+async def test_of_a_closed_budget_nothing_is_left_until_it_opens(replicas: Replicas, told: Metrics) -> None:
+    await shown(replicas.one).close(30)
+    assert told.values("app_platform.budget.left") == {'window="60s"': 0, 'window="3600s"': 0}
+    replicas.clock.now += 30
+    assert told.values("app_platform.budget.left") == {'window="60s"': 80, 'window="3600s"': 500}
 
 
 async def test_without_nats_a_replica_has_a_quarter_for_itself(replicas: Replicas) -> None:

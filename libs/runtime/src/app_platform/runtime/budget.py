@@ -18,16 +18,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import nats.errors
 import nats.js.errors
 from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
-from opentelemetry import metrics
 
+from app_platform.runtime import telemetry
 from app_platform.runtime.streams import BUDGETS
+from app_platform.runtime.telemetry import Reading
 
 _LOG: Final = logging.getLogger(__name__)
 _SECONDS_FOR_NATS: Final = 1.0
@@ -81,6 +82,10 @@ class Ledger:
         """Actions that a limit still allows."""
         # A second counts until it is over: an action at its end is as old as that.
         return max(0, limit.amount - sum(count for at, count in self.spent if at + 1 > now - limit.seconds))
+
+    def allowed(self, limit: Limit, now: float) -> int:
+        """Actions of a limit that may be spent now: none while it is closed."""
+        return 0 if now < self.closed_until else self.left(limit, now)
 
     def _wait(self, limit: Limit, cost: int, now: float) -> float:
         missing = min(cost, limit.amount) - self.left(limit, now)
@@ -142,6 +147,7 @@ class SharedBudget:
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
     _alone: Ledger = field(default_factory=Ledger)
+    _known: Ledger | None = None
     _bucket: KeyValue | None = None
 
     async def take(self, cost: int) -> float:
@@ -168,16 +174,23 @@ class SharedBudget:
         def shut(ledger: Ledger) -> Ledger | None:
             return replace(ledger, closed_until=until) if until > ledger.closed_until else None
 
-        self._alone = shut(self._alone) or self._alone
+        self._alone = self._known = shut(self._alone) or self._alone
         with contextlib.suppress(_AwayError):
             await self._change(shut)
+
+    def readings(self) -> list[Reading]:
+        """What each limit allows now, by the ledger that this replica saw last; none before it saw one."""
+        if self._known is None:
+            return []
+        now = self.clock()
+        return [Reading(self._known.allowed(limit, now), {"window": limit.name}) for limit in self.limits]
 
     def _spend_alone(self, cost: int) -> float:
         now = self.clock()
         limits = [Limit(max(1, int(limit.amount * _ALONE)), limit.seconds) for limit in self.limits]
         wait = self._alone.wait(limits, cost, now)
         if not wait:
-            self._alone = self._alone.spend(limits, cost, now)
+            self._alone = self._known = self._alone.spend(limits, cost, now)
         return wait
 
     async def _change(self, decide: Callable[[Ledger], Ledger | None]) -> bool:
@@ -206,27 +219,31 @@ class SharedBudget:
         except KeyNotFoundError:
             ledger, revision = Ledger(), 0
         changed = decide(ledger)
-        self._measure(changed or ledger)
         if changed is None:
+            self._known = ledger
             return True
         try:
             await bucket.update(self.name, changed.encode(), last=revision)
         except KeyWrongLastSequenceError:
             return False
         # What was spent together counts when this replica has to go on alone.
-        self._alone = changed
+        self._alone = self._known = changed
         return True
 
-    def _measure(self, ledger: Ledger) -> None:
-        now = self.clock()
-        for limit in self.limits:
-            _left().set(ledger.left(limit, now), {"window": limit.name})
+
+def shown(budget: SharedBudget) -> SharedBudget:
+    """Show as a metric what a budget still allows; returns it."""
+    _all_shown().append(budget)
+    return budget
 
 
 @cache
-def _left() -> Any:  # noqa: ANN401 - the API's type of a synchronous gauge is private
-    return metrics.get_meter("app_platform.runtime").create_gauge(
+def _all_shown() -> list[SharedBudget]:
+    """Those of this process, read whenever metrics are asked for: what was spent ages also while nobody spends."""
+    budgets: list[SharedBudget] = []
+    telemetry.gauges(
         "app_platform.budget.left",
-        "1",
         "Actions that a shared limit still allows, by the length of its window",
+        lambda: [reading for budget in budgets for reading in budget.readings()],
     )
+    return budgets

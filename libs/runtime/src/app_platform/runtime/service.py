@@ -21,7 +21,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from app_platform.runtime import health, logs, streams, telemetry
-from app_platform.runtime.budget import Budget, Limit, SharedBudget
+from app_platform.runtime.budget import Budget, Limit, SharedBudget, shown
 from app_platform.runtime.connection import connected, jetstream, stay_connected
 from app_platform.runtime.consume import Consumer, Work, nothing_to_show
 from app_platform.runtime.dry_run import Dry, Rehearsing
@@ -127,7 +127,7 @@ async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Ca
     runtime = Runtime(
         Publisher(js, service.name, service.settings),
         lambda: streams.incarnation(js),
-        lambda name, limits: SharedBudget(js, name, limits),
+        lambda name, limits: shown(SharedBudget(js, name, limits)),
         lambda: History(nc, service.name, service.settings),
         lambda name: Store(js, bucket_named(name)),
     )
