@@ -17,6 +17,7 @@ from support.metrics import Metrics
 from support.nats import NatsServer, until
 
 LIMITS = (Limit(80, 60), Limit(500, 3600))
+MINUTE, HOUR = 'budget="writes",window="60s"', 'budget="writes",window="3600s"'
 
 
 @dataclass
@@ -46,7 +47,7 @@ async def replicas(nats_server: NatsServer) -> AsyncIterator[Replicas]:
     async with connected(settings, "one") as one, connected(settings, "two") as two:
         await ensure_streams(jetstream(one), settings)
         first, second = (
-            SharedBudget(nc.jetstream(), "github/test/org", LIMITS, clock=clock, chance=lambda: 0.5)
+            SharedBudget(nc.jetstream(), "github/test/org", LIMITS, "writes", clock, lambda: 0.5)
             for nc in (one, two)
         )
         yield Replicas(nats_server, first, second, clock)
@@ -94,18 +95,30 @@ async def test_what_is_left_is_told_as_it_is_now_and_not_when_it_was_last_spent(
     budget = shown(replicas.one)
     assert told.values("app_platform.budget.left") == {}, "nothing is known yet"
     assert await budget.take(71) == 0
-    assert told.values("app_platform.budget.left") == {'window="60s"': 9, 'window="3600s"': 429}
+    assert told.values("app_platform.budget.left") == {MINUTE: 9, HOUR: 429}
     replicas.clock.now += 62
-    assert told.values("app_platform.budget.left") == {'window="60s"': 80, 'window="3600s"': 429}
+    assert told.values("app_platform.budget.left") == {MINUTE: 80, HOUR: 429}
     replicas.clock.now += 3600
-    assert told.values("app_platform.budget.left") == {'window="60s"': 80, 'window="3600s"': 500}
+    assert told.values("app_platform.budget.left") == {MINUTE: 80, HOUR: 500}
+
+
+async def test_two_budgets_are_told_apart_though_their_windows_are_alike(
+    replicas: Replicas, told: Metrics
+) -> None:
+    points = SharedBudget(
+        replicas.one.js, "github/test/org/points", (Limit(900, 60),), "points", replicas.clock
+    )
+    assert await shown(points).take(100) == 0
+    assert await shown(replicas.one).take(1) == 0
+    found = told.values("app_platform.budget.left")
+    assert found == {'budget="points",window="60s"': 800, MINUTE: 79, HOUR: 499}
 
 
 async def test_of_a_closed_budget_nothing_is_left_until_it_opens(replicas: Replicas, told: Metrics) -> None:
     await shown(replicas.one).close(30)
-    assert told.values("app_platform.budget.left") == {'window="60s"': 0, 'window="3600s"': 0}
+    assert told.values("app_platform.budget.left") == {MINUTE: 0, HOUR: 0}
     replicas.clock.now += 30
-    assert told.values("app_platform.budget.left") == {'window="60s"': 80, 'window="3600s"': 500}
+    assert told.values("app_platform.budget.left") == {MINUTE: 80, HOUR: 500}
 
 
 async def test_without_nats_a_replica_has_a_quarter_for_itself(replicas: Replicas) -> None:

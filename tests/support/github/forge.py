@@ -73,8 +73,8 @@ async def opened(
     """A forge with budgets of its own, by which limit they are for: ``writes`` and ``points``."""
     made = {} if budgets is None else budgets
 
-    def budget_of(name: str, limits: Sequence[Limit]) -> OwnBudget:
-        return made.setdefault("points" if name.endswith("/points") else "writes", OwnBudget(limits))
+    def budget_of(_name: str, limits: Sequence[Limit], kind: str) -> OwnBudget:
+        return made.setdefault(kind, OwnBudget(limits))
 
     async def never() -> None:
         return None

@@ -137,6 +137,7 @@ class SharedBudget:
         js: Context of a client that may be disconnected.
         name: What is limited: letters, digits, ``-``, ``_``, ``.`` and ``/``; the same in all replicas. Not a secret.
         limits: All of which hold.
+        kind: What is counted, for metrics: chosen by us, as ``name`` may hold what people chose.
         clock: Unix time.
         chance: Between 0 and 1.
     """
@@ -144,6 +145,7 @@ class SharedBudget:
     js: JetStreamContext
     name: str
     limits: Sequence[Limit]
+    kind: str
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
     _alone: Ledger = field(default_factory=Ledger)
@@ -183,7 +185,10 @@ class SharedBudget:
         if self._known is None:
             return []
         now = self.clock()
-        return [Reading(self._known.allowed(limit, now), {"window": limit.name}) for limit in self.limits]
+        return [
+            Reading(self._known.allowed(limit, now), {"budget": self.kind, "window": limit.name})
+            for limit in self.limits
+        ]
 
     def _spend_alone(self, cost: int) -> float:
         now = self.clock()
@@ -243,7 +248,7 @@ def _all_shown() -> list[SharedBudget]:
     budgets: list[SharedBudget] = []
     telemetry.gauges(
         "app_platform.budget.left",
-        "Actions that a shared limit still allows, by the length of its window",
+        "What a shared limit still allows, by what is counted and the length of its window",
         lambda: [reading for budget in budgets for reading in budget.readings()],
     )
     return budgets

@@ -43,14 +43,14 @@ class Runtime:
     Attributes:
         events: Where to publish.
         incarnation: Tells when the event history was created; another answer than before means that it was lost.
-        budget: Opens a budget that all replicas share, by its name and limits.
+        budget: Opens a budget that all replicas share, by its name, limits and kind; see ``SharedBudget``.
         history: Opens what was told, to be read.
         store: Opens a bucket of values that all replicas share, by its name; see ``store.BUCKETS``.
     """
 
     events: EventSink
     incarnation: Callable[[], Awaitable[datetime | None]]
-    budget: Callable[[str, Sequence[Limit]], Budget]
+    budget: Callable[[str, Sequence[Limit], str], Budget]
     history: Callable[[], History]
     store: Callable[[str], KeyValue]
 
@@ -127,7 +127,7 @@ async def _serve_connected(service: Service[P], nc: Client, checks: dict[str, Ca
     runtime = Runtime(
         Publisher(js, service.name, service.settings),
         lambda: streams.incarnation(js),
-        lambda name, limits: shown(SharedBudget(js, name, limits)),
+        lambda name, limits, kind: shown(SharedBudget(js, name, limits, kind)),
         lambda: History(nc, service.name, service.settings),
         lambda name: Store(js, bucket_named(name)),
     )

@@ -152,4 +152,7 @@ def _budgets(settings: GitHubSettings, runtime: Runtime) -> Budgets:
     credential = login.budget_name(settings)
     writes = [Limit(settings.writes_per_minute, _MINUTE), Limit(settings.writes_per_hour, _HOUR)]
     points = [Limit(settings.points_per_minute, _MINUTE)]
-    return Budgets(runtime.budget(credential, writes), runtime.budget(f"{credential}/points", points))
+    return Budgets(
+        runtime.budget(credential, writes, "writes"),
+        runtime.budget(f"{credential}/points", points, "points"),
+    )
