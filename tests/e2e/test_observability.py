@@ -22,6 +22,7 @@ from support.platform import PlatformFactory, eventually
 
 WITHOUT_DATA = {
     "AppPlatformForgeBudgetLow": "only GitHub has a budget",
+    "AppPlatformGitHubLimitLow": "only GitHub has a limit",
     "Requests to GitHub that are left": "only GitHub has a budget",
     "AppPlatformFluxFails": "Flux applies all there is here, and is only progressing now and then",
     "AppPlatformServiceGone": "it says what is absent, and nothing is",

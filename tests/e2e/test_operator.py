@@ -308,7 +308,11 @@ def test_git_knows_no_more_than_it_did(app: App, operated: Platform, tmp_path: P
     assert run_git("for-each-ref", folder=app.repository).stdout.count("refs/") == 1
 
 
-ELSEWHERE = {"app_platform_budget_left": ROOT / "libs/runtime/src/app_platform/runtime/budget.py"}
+_GITHUB = ROOT / "services/git-committer/src/app_platform/git_committer/adapters/github"
+ELSEWHERE = {
+    "app_platform_budget_left": ROOT / "libs/runtime/src/app_platform/runtime/budget.py",
+    "app_platform_github_requests_left": _GITHUB / "allowance.py",
+}
 """What only a platform with GitHub as its forge tells, and where that is written."""
 
 

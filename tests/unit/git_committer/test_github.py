@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app_platform.contracts import names
 from app_platform.git_committer.adapters.github import errors, states, upload
 from app_platform.git_committer.adapters.github.access import ssh_url
+from app_platform.git_committer.adapters.github.allowance import Allowance
 from app_platform.git_committer.ports import Changes, ForgeUnavailable, RepositoryMissing
 
 NOW = 1_000_000.0
@@ -131,3 +132,14 @@ def test_what_is_put_right(more: dict[str, Any], reason: str) -> None:
 )
 def test_flux_gets_urls_with_a_scheme(url: str, wanted: str) -> None:
     assert ssh_url(url) == wanted
+
+
+def test_what_github_still_allows_is_known_until_the_limit_is_renewed() -> None:
+    now = NOW
+    allowance = Allowance(lambda: now)
+    assert allowance.readings() == []
+    allowance.note({"x-ratelimit-remaining": "40", "x-ratelimit-reset": f"{NOW + 600:.0f}"})
+    allowance.note({"content-type": "text/html"})
+    assert [reading.value for reading in allowance.readings()] == [40]
+    now += 600
+    assert allowance.readings() == [], "40 of the hour before are not what is left of this one"

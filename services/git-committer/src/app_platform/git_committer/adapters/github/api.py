@@ -18,16 +18,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, Final
 
 import requests
 from github import Auth, Github, GithubException
-from opentelemetry import metrics
 
 from app_platform.git_committer.adapters.github import errors
+from app_platform.git_committer.adapters.github.allowance import allowance
 from app_platform.git_committer.ports import ForgeError, ForgeLimited, ForgeUnavailable
 from app_platform.runtime.budget import Budget
 
@@ -214,7 +214,7 @@ class GitHubApi:
 
     async def _heed(self, status: int, headers: Mapping[str, Any], data: object) -> None:
         """Hold still when GitHub says so, in all replicas; raise what no caller can make sense of."""
-        _measure(headers)
+        allowance().note(headers)
         until = errors.spent_until(headers)
         if until is not None:
             await self._budgets.points.close(max(1.0, until - time.time()))
@@ -271,16 +271,3 @@ async def github_api(url: str, login: Login, budgets: Budgets, seconds: int) -> 
         yield GitHubApi(url, login, budgets, seconds, pool)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _measure(headers: Mapping[str, Any]) -> None:
-    left = str(headers.get("x-ratelimit-remaining", ""))
-    if left.isdigit():
-        _left().set(int(left))
-
-
-@cache
-def _left() -> Any:  # noqa: ANN401 - the API's type of a synchronous gauge is private
-    return metrics.get_meter("app_platform.git_committer").create_gauge(
-        "app_platform.github.requests.left", "1", "Requests that GitHub's primary limit still allows"
-    )
