@@ -23,6 +23,14 @@ def test_an_intent_waits_since_its_status_was_written() -> None:
     assert census.oldest_pending(seen[2:], NOW + timedelta(days=1)) == 0.0
 
 
+def test_an_intent_whose_deletion_hangs_waits_whatever_its_status_was() -> None:
+    hanging = intent()
+    hanging["metadata"]["deletionTimestamp"] = (NOW + timedelta(seconds=100)).isoformat()
+    seen = [census.intent_seen(hanging)]
+    assert dict(census.by_status(seen)) == {"Deleting": 1}
+    assert census.oldest_pending(seen, NOW + timedelta(seconds=190)) == 90.0
+
+
 def test_registrations_are_counted_by_condition() -> None:
     seen = [census.conditions_seen(healthy_registration()) for _ in range(2)]
     counted = census.by_condition([*seen, ()])

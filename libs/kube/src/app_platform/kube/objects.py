@@ -29,5 +29,14 @@ def written_at(obj: Mapping[str, Any], annotation: str) -> datetime | None:
 
 def made_at(obj: Mapping[str, Any]) -> datetime | None:
     """When it was made."""
-    text = obj["metadata"].get("creationTimestamp")
+    return _time(obj, "creationTimestamp")
+
+
+def deleted_at(obj: Mapping[str, Any]) -> datetime | None:
+    """When it was deleted, while finalizers keep it; ``None`` otherwise."""
+    return _time(obj, "deletionTimestamp")
+
+
+def _time(obj: Mapping[str, Any], field: str) -> datetime | None:
+    text = obj["metadata"].get(field)
     return datetime.fromisoformat(text) if text else None

@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from app_platform.contracts import names
-from app_platform.kube.objects import annotations_of, made_at, written_at
+from app_platform.kube.objects import annotations_of, deleted_at, made_at, written_at
 
 _SETTLED: Final = frozenset({"Committed", "Failed"})
 NEW: Final = "New"
 """Of an intent that no service has marked yet."""
+DELETING: Final = "Deleting"
+"""Of an intent that somebody deleted and that is still there, whatever was marked on it before."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class IntentSeen:
     """What counts of an intent.
 
     Attributes:
-        since: When its status was written; when it was made, as long as there is none.
+        since: When its status was written; when it was made, as long as there is none; when it was deleted.
     """
 
     status: str
@@ -40,6 +42,9 @@ class ConditionSeen:
 
 def intent_seen(obj: Mapping[str, Any]) -> IntentSeen:
     """What counts of an intent, from its metadata."""
+    deleted = deleted_at(obj)
+    if deleted is not None:
+        return IntentSeen(DELETING, deleted)
     status = annotations_of(obj).get(names.SECRET_STATUS, "")
     written = written_at(obj, names.SECRET_STATUS) if status else None
     return IntentSeen(status or NEW, written or made_at(obj))
