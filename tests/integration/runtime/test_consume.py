@@ -17,6 +17,7 @@ from app_platform.contracts import (
     SecretEncrypted,
     SecretIntentChanged,
     encode,
+    type_of,
 )
 from app_platform.contracts.cloudevents import encode_data
 from app_platform.runtime import Batch, Done, Outcome, Reject, Retry, RuntimeSettings, Wait, event_data, logs
@@ -24,6 +25,7 @@ from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import History, Query
 from app_platform.runtime.publish import Publisher
 from support.consuming import Consuming, Seen, changed, note
+from support.metrics import Metrics
 from support.nats import until
 from support.samples import CANARY, large_event
 
@@ -121,8 +123,8 @@ async def test_a_retry_comes_again_and_leaves_no_dead_letter(
     assert await letters(history) == []
 
 
-async def test_waiting_for_a_limit_is_not_counted_as_a_try(
-    consuming: Consuming, publisher: Publisher, js: JetStreamContext, history: History
+async def test_waiting_for_a_limit_is_not_counted_as_a_try_nor_as_an_error(
+    consuming: Consuming, publisher: Publisher, js: JetStreamContext, history: History, told: Metrics
 ) -> None:
     async def limited(seen: Seen, batch: Batch) -> Outcome:
         seen.take(batch)
@@ -136,6 +138,11 @@ async def test_waiting_for_a_limit_is_not_counted_as_a_try(
         await until(lambda: settled(js), "all is settled")
     assert seen.gave_up == []
     assert await letters(history) == []
+    of = f'type="{type_of(SecretIntentChanged)}"'
+    handled = told.values("app_platform.events.handled")
+    assert handled == {f'outcome="wait",{of}': 5, f'outcome="retry",{of}': 1, f'outcome="done",{of}': 1}
+    errors = told.values("app_platform.handler.errors")
+    assert errors == {'error="Retry",handler="limited"': 1}, "who waits for a limit has not failed"
 
 
 async def test_all_of_a_batch_that_failed_come_again(consuming: Consuming, publisher: Publisher) -> None:

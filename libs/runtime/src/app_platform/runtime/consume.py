@@ -242,7 +242,7 @@ class Consumer(Generic[P]):
         transient: tuple[type[Exception], ...] = (PublishError, *self._work.transient)
         try:
             outcome = await handler(self._work.ports, [d.event for d in batch])
-            if not isinstance(outcome, Done):
+            if isinstance(outcome, Retry | Reject):
                 _count_error(handler, type(outcome))
             return outcome  # noqa: TRY300 - what is caught below are the handler's errors
         except transient as error:
