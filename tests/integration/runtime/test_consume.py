@@ -130,7 +130,7 @@ async def test_waiting_for_a_limit_is_not_counted_as_a_try_nor_as_an_error(
         seen.take(batch)
         if len(seen.batches) <= 5:
             return Wait("the hour's writes are spent", after=0.05)
-        return Retry("not yet") if len(seen.batches) == 6 else Done()
+        return Retry("not yet", kind="GitUnavailable") if len(seen.batches) == 6 else Done()
 
     async with consuming(limited, max_deliver=2) as seen:
         await publisher.publish(changed("one"))
@@ -142,7 +142,7 @@ async def test_waiting_for_a_limit_is_not_counted_as_a_try_nor_as_an_error(
     handled = told.values("app_platform.events.handled")
     assert handled == {f'outcome="wait",{of}': 5, f'outcome="retry",{of}': 1, f'outcome="done",{of}': 1}
     errors = told.values("app_platform.handler.errors")
-    assert errors == {'error="Retry",handler="limited"': 1}, "who waits for a limit has not failed"
+    assert errors == {'error="GitUnavailable",handler="limited"': 1}, "who waits for a limit has not failed"
 
 
 async def test_all_of_a_batch_that_failed_come_again(consuming: Consuming, publisher: Publisher) -> None:

@@ -173,7 +173,8 @@ async def test_a_repository_that_is_missing_or_away_is_waited_for() -> None:
 
 async def test_a_refused_commit_is_rejected_and_shown() -> None:
     service = Service(RefusingForge())
-    assert await handlers.secrets_changed(service.ports, [SECRET]) == Reject("the branch is protected")
+    refused = Reject("the branch is protected", kind="BranchProtected")
+    assert await handlers.secrets_changed(service.ports, [SECRET]) == refused
     assert service.registrations.last() == ("RepositoryReady", "BranchProtected", False)
     await handlers.gave_up(service.ports, [SECRET], "the branch is protected")
     (event,) = service.sink.events
@@ -236,7 +237,8 @@ class LimitedForge(MemoryForge):
 async def test_a_forge_that_names_a_time_is_not_asked_before() -> None:
     service = Service(BusyForge())
     for handler, event in ((handlers.secrets_changed, SECRET), (handlers.key_ready, KEY)):
-        assert await handler(service.ports, [event]) == Retry("the forge is being upgraded", after=42.0)
+        busy = Retry("the forge is being upgraded", after=42.0, kind="ForgeBusy")
+        assert await handler(service.ports, [event]) == busy
     assert service.registrations.last() == ("RepositoryReady", "ForgeBusy", False)
 
 

@@ -243,14 +243,14 @@ class Consumer(Generic[P]):
         try:
             outcome = await handler(self._work.ports, [d.event for d in batch])
             if isinstance(outcome, Retry | Reject):
-                _count_error(handler, type(outcome))
+                _count_error(handler, outcome.kind)
             return outcome  # noqa: TRY300 - what is caught below are the handler's errors
         except transient as error:
-            _count_error(handler, type(error))
+            _count_error(handler, type(error).__name__)
             return Retry(f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - a defect in a handler must not lose its events: they come again
             _LOG.exception("handler %s failed", handler.__name__)
-            _count_error(handler, type(error))
+            _count_error(handler, type(error).__name__)
             self._inbox.suspect(batch)
             return Retry(
                 f"internal error in {self._work.service} ({type(error).__name__}); its log says more"
@@ -360,8 +360,8 @@ class Consumer(Generic[P]):
             await _settle(delivery.message.nak())
 
 
-def _count_error(handler: Handler[P], kind: type[object]) -> None:
-    telemetry.instruments().errors.add(1, {"handler": handler.__name__, "error": kind.__name__})
+def _count_error(handler: Handler[P], kind: str) -> None:
+    telemetry.instruments().errors.add(1, {"handler": handler.__name__, "error": kind})
 
 
 def _record_ages(batch: Sequence[Delivery]) -> None:

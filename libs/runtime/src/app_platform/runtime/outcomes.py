@@ -6,7 +6,7 @@ Leaves out: what happens when retries are used up (``dead_letters``).
 
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app_platform.contracts import Event
@@ -26,10 +26,12 @@ class Retry:
     Attributes:
         reason: For logs, and for the object when retries are used up.
         after: Seconds to wait at least; the back-off may make it longer.
+        kind: For metrics, in CamelCase: one of few that the code names, never a name that people chose.
     """
 
     reason: str
     after: float = 0.0
+    kind: str = field(default="Retry", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,15 @@ class Wait:
 
 @dataclass(frozen=True)
 class Reject:
-    """Trying again would end the same way; keep the events as dead letters."""
+    """Trying again would end the same way; keep the events as dead letters.
+
+    Attributes:
+        reason: For logs, the dead letter and the object.
+        kind: See ``Retry``.
+    """
 
     reason: str
+    kind: str = field(default="Reject", kw_only=True)
 
 
 Outcome = Done | Retry | Wait | Reject

@@ -179,7 +179,7 @@ async def secrets_changed(ports: Ports, events: Batch) -> Outcome:
         if not isinstance(error, ForgeUnavailable | RepositoryMissing):
             await _report_failure(ports, registration, error)
         return verdicts.outcome(error)
-    return Retry("the head kept moving")
+    return Retry("the head kept moving", kind="HeadMoved")
 
 
 async def _commit_once(ports: Ports, registration: Registration, events: Batch) -> Outcome:

@@ -38,12 +38,12 @@ def failed(error: ForgeError) -> Verdict:
 def outcome(error: ForgeError) -> Outcome:
     """What becomes of a batch of secrets that could not be committed."""
     if isinstance(error, RepositoryMissing):
-        return Retry(str(error), after=_MADE_SOON)
-    return later(error) if isinstance(error, ForgeUnavailable) else Reject(str(error))
+        return Retry(str(error), after=_MADE_SOON, kind=error.reason)
+    return later(error) if isinstance(error, ForgeUnavailable) else Reject(str(error), kind=error.reason)
 
 
 def later(error: ForgeError) -> Retry | Wait:
     """What becomes of a batch for which the repository must be made or put right first."""
     if isinstance(error, ForgeLimited):
         return Wait(str(error), after=error.after)
-    return Retry(str(error), after=error.after)
+    return Retry(str(error), after=error.after, kind=error.reason)

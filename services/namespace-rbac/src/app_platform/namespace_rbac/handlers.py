@@ -41,7 +41,7 @@ async def reconcile(ports: Ports, events: Batch) -> Outcome:
         tell = not all(isinstance(event, _ONLY_FOR_US) for event in events)
         return await _serve(ports, registration, resync_mark(events), tell=tell)
     except ConflictError as error:
-        return Retry(str(error))
+        return Retry(str(error), kind="Overtaken")
 
 
 async def flux_changed(ports: Ports, events: Batch) -> Outcome:
@@ -69,7 +69,7 @@ async def _serve(ports: Ports, registration: Registration, resync: str, *, tell:
     verdict = core.namespaces_verdict(decided)
     await _report(ports, registration, verdict, decided.owned)
     if any(p.reason == "NamespaceTerminating" for p in decided.problems):
-        return Retry(verdict.message, _TERMINATING_RETRY.total_seconds())
+        return Retry(verdict.message, _TERMINATING_RETRY.total_seconds(), kind="NamespaceTerminating")
     return Done()
 
 

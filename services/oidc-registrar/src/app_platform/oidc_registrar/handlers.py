@@ -35,7 +35,9 @@ NO_LEDGER: Final = "the platform has no list of clients yet: its Secret in Authe
 
 async def clients_changed(ports: Ports, events: Batch) -> Outcome:
     """Bring the clients of the events' app up to date."""
-    return Done() if await settle(ports, events[0].app) else Retry("its clients changed meanwhile")
+    if await settle(ports, events[0].app):
+        return Done()
+    return Retry("its clients changed meanwhile", kind="Overtaken")
 
 
 async def settle(ports: Ports, app: str) -> bool:

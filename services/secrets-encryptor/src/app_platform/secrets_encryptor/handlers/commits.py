@@ -1,6 +1,7 @@
 """What became of commits, and letting go of intents."""
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from app_platform.contracts import CommitFailed, CommitPushed, IntentVersion, RemovedIntent, names
 from app_platform.runtime import Batch, Done, Outcome, Retry
@@ -8,6 +9,8 @@ from app_platform.secrets_encryptor import core
 from app_platform.secrets_encryptor.handlers.flux import commits_may_be_applied
 from app_platform.secrets_encryptor.handlers.opening import mark_all
 from app_platform.secrets_encryptor.ports import ConflictError, Mark, Ports
+
+_OVERTAKEN: Final = Retry("an intent changed while it was being released", kind="Overtaken")
 
 
 async def commit_settled(ports: Ports, events: Batch) -> Outcome:
@@ -52,7 +55,7 @@ async def _release(ports: Ports, app: str, removed: Collection[RemovedIntent]) -
         i for i in await ports.intents.read(app, {r.name for r in removed}) if i.deleting and i.uid in uids
     ]
     overtaken = await mark_all(ports, app, [core.release_mark(intent) for intent in leaving])
-    return Retry("an intent changed while it was being released") if overtaken else Done()
+    return _OVERTAKEN if overtaken else Done()
 
 
 async def _mark_unless_overtaken(ports: Ports, app: str, mark: Mark) -> None:
@@ -70,6 +73,6 @@ async def registration_deleted(ports: Ports, events: Batch) -> Outcome:
         return Done()
     held = [i for i in await ports.intents.read(registration.name) if core.FINALIZER in i.finalizers]
     if await mark_all(ports, registration.name, [core.release_mark(intent) for intent in held]):
-        return Retry("an intent changed while it was being released")
+        return _OVERTAKEN
     await ports.registrations.release(registration)
     return Done()

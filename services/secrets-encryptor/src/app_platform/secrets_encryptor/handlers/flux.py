@@ -60,7 +60,7 @@ async def _tell_and_look(ports: Ports, app: str, flux: FluxObjects) -> Outcome:
         await keys.look(ports, seen.registration, delivery.fetched_commit(flux))
     busy = any(core.is_pending(intent) for intent in seen.intents)
     if not ports.patience.is_over(app, waiting=busy):
-        return Retry("commits are still coming", after=_PAUSE)
+        return Retry("commits are still coming", after=_PAUSE, kind="CommitsComing")
     return await _tell(ports, seen)
 
 
@@ -109,4 +109,4 @@ async def _tell(ports: Ports, seen: _Seen | None) -> Outcome:
         if not await mark_all(ports, seen.registration.name, marks, as_seen=True):
             return Done()
         seen = await _see(ports, seen.registration.name, seen.flux)
-    return Retry("intents changed while their delivery was being told")
+    return Retry("intents changed while their delivery was being told", kind="Overtaken")

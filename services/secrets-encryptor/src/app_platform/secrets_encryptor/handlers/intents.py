@@ -99,7 +99,9 @@ async def _settle(ports: Ports, work: _Work, intents: Iterable[Intent]) -> Outco
             return Done()
         work = replace(work, app=present)
         overtaken = await _bring_all_up(ports, work, again)
-    return Retry(f"{len(overtaken)} intents changed meanwhile") if overtaken else Done()
+    if overtaken:
+        return Retry(f"{len(overtaken)} intents changed meanwhile", kind="Overtaken")
+    return Done()
 
 
 async def _bring_all_up(ports: Ports, work: _Work, intents: Iterable[Intent]) -> Collection[str]:

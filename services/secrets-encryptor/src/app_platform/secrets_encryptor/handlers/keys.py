@@ -22,7 +22,7 @@ from app_platform.secrets_encryptor import core, delivery, rotation, sealing
 from app_platform.secrets_encryptor.handlers.opening import App
 from app_platform.secrets_encryptor.ports import ConflictError, KeyFile, Ports
 
-_OVERTAKEN: Final = Retry("another replica has just written the key")
+_OVERTAKEN: Final = Retry("another replica has just written the key", kind="Overtaken")
 
 
 async def namespaces_ready(ports: Ports, events: Batch) -> Outcome:
@@ -65,7 +65,9 @@ async def missing(ports: Ports, name: str) -> Outcome:
         return Done()
     outcome = await go_on(ports, registration)
     # When it does not come back, the intents say so.
-    return Retry(core.key_missing().message) if isinstance(outcome, Done) else outcome
+    if isinstance(outcome, Done):
+        return Retry(core.key_missing().message, kind="KeyMissing")
+    return outcome
 
 
 async def compared(ports: Ports, app: App, head: str) -> None:
