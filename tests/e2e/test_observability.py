@@ -33,7 +33,8 @@ WITHOUT_DATA = {
 
 @pytest.fixture(scope="module")
 def watched(new_platform: PlatformFactory) -> Platform:
-    running = new_platform("watched", Options(prometheus=True, with_caller=True))
+    limit = {"APP_PLATFORM_STORE_BYTES": "1000000000"}
+    running = new_platform("watched", Options(prometheus=True, with_caller=True, bootstrap_env=limit))
     running.up()
     return running
 
@@ -86,7 +87,7 @@ def test_every_service_is_scraped(watched: Platform) -> None:
     def states() -> list[str]:
         return [target["health"] for target in asked(watched, "targets")["activeTargets"]]
 
-    eventually(lambda: states() == ["up"] * 6, "each is up", within=PATIENCE)
+    eventually(lambda: states() == ["up"] * 7, "each is up", within=PATIENCE)
 
 
 @pytest.mark.usefixtures("job_done")

@@ -36,7 +36,9 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def operated(new_platform: PlatformFactory) -> Platform:
-    running = new_platform("operated", Options(with_caller=True))
+    running = new_platform(
+        "operated", Options(with_caller=True, bootstrap_env={"APP_PLATFORM_STORE_BYTES": "1000000000"})
+    )
     running.up()
     return running
 

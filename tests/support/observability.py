@@ -86,7 +86,8 @@ def samples(platform: Platform, metric: str) -> list[tuple[dict[str, str], float
 def _scraped(platform: Platform) -> Iterator[tuple[str, dict[str, str], float]]:
     ports = json.loads(platform.state.ports_file.read_text())
     # Replicas are numbered; a service that is stopped tells nothing.
-    for child in (name for name in platform.control.status() if name.rpartition("-")[2].isdigit()):
+    replicas = (name for name in platform.control.status() if name.rpartition("-")[2].isdigit())
+    for child in ("nats-bootstrap", *replicas):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{ports[child]}/metrics", timeout=10) as answer:
                 text = answer.read().decode()

@@ -1,7 +1,7 @@
 """Makes what the services need in NATS: ``python -m app_platform.runtime.bootstrap``, under the identity ``bootstrap``.
 
 It repeats its look every two seconds, so that streams, buckets and consumers come back when NATS has lost its store while all runs;
-with ``--once`` it ends after the first time that all is there.
+with ``--once`` it ends after the first time that all is there. Meanwhile it tells how full the streams are (``storage``).
 
 Guarantees: nothing is deleted, emptied or narrowed (see ``streams``); it can run twice, at any time. Leaves out: keys and accounts.
 """
@@ -17,11 +17,12 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from app_platform.runtime import health, logs, streams
+from app_platform.runtime import health, logs, streams, telemetry
 from app_platform.runtime.connection import connected, end_if_cancelled, jetstream, stay_connected
 from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES, Identity
 from app_platform.runtime.service import until_signal
 from app_platform.runtime.settings import RuntimeSettings, load
+from app_platform.runtime.storage import Storage
 
 _LOG: Final = logging.getLogger(__name__)
 _SECONDS: Final = 2.0
@@ -95,7 +96,8 @@ async def _serve(settings: RuntimeSettings, *, once: bool) -> None:
         checks["streams"] = lambda: bootstrap.ready and nc.is_connected
         watching = asyncio.create_task(stay_connected(nc))
         keeping = asyncio.create_task(bootstrap.run(once=once))
-        await _first(keeping, watching)
+        measuring = asyncio.create_task(Storage(nc, settings.store_bytes).run())
+        await _first(keeping, watching, measuring)
 
 
 async def _first(*tasks: asyncio.Task[None]) -> None:
@@ -117,6 +119,7 @@ def main() -> None:
     once = parser.parse_args().once
     settings = load(RuntimeSettings)
     logs.setup(BOOTSTRAP, settings.replica, settings.log_level)
+    telemetry.setup(BOOTSTRAP, settings.replica)
     asyncio.run(until_signal(_serve(settings, once=once)))
 
 

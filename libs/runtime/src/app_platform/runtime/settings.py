@@ -66,6 +66,11 @@ class RuntimeSettings(BaseSettings):
         ge=1,
         description="Of bootstrap: days that events are kept for history and replay; only ever raised on an existing stream.",
     )
+    store_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Of bootstrap: bytes that all NATS servers together may store, for metrics; else the limit of JetStream's account, if any.",
+    )
     max_inline_bytes: int = Field(
         default=512 * 1024, ge=1024, description="Larger event data goes to stream EVENT_DATA."
     )
