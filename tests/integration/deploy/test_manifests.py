@@ -392,6 +392,24 @@ def test_with_high_availability_no_node_is_alone() -> None:
     assert len(settings["APP_PLATFORM_NATS_URL"].split(",")) == 3
 
 
+@pytest.mark.parametrize("overlay", PLAIN)
+def test_the_history_of_events_fits_into_the_store_and_that_onto_the_disk(overlay: str) -> None:
+    maps = by_name(overlay, "ConfigMap")
+    settings = next(v["data"] for k, v in maps.items() if k.startswith("app-platform-settings"))
+    configured = next(v["data"] for k, v in maps.items() if k.startswith("nats-configuration"))["nats.conf"]
+    nats = by_name(overlay, "StatefulSet")["nats"]["spec"]
+    claim = nats["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]
+    store = re.search(r"max_file_store: (\d+)GB", configured)
+    assert store
+    # nats-server reads GB as 2^30 bytes, as Kubernetes does Gi.
+    assert int(store[1]) < int(claim.removesuffix("Gi"))
+    store_bytes = int(store[1]) * 2**30
+    assert int(settings["APP_PLATFORM_STORE_BYTES"]) == store_bytes * nats["replicas"]
+    assert int(settings["APP_PLATFORM_EVENT_BYTES"]) < 0.8 * store_bytes, (
+        "the alert is about what has no limit"
+    )
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_nats_server_reads_its_configuration(overlay: str, tmp_path: Path) -> None:
     (files,) = (

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nats.js.api import StreamConfig
+from nats.js.api import DiscardPolicy, StreamConfig
 
 from app_platform.runtime import RuntimeSettings
-from app_platform.runtime.streams import STREAMS, Wanted, stream_config, updated
+from app_platform.runtime.streams import STREAMS, Wanted, stream_config, updated, updated_bucket
 
 DAY = 86_400.0
 SETTINGS = RuntimeSettings(nats_url="nats://unused")
@@ -68,6 +68,45 @@ def test_a_stream_that_is_too_narrow_is_widened() -> None:
     assert change is not None
     assert (change.max_age, change.num_replicas) == (7 * DAY, 3)
     assert set(change.subjects or ()) == {"app-platform.events.>", "app-platform.replay.>"}
+
+
+def test_the_history_may_have_an_end_in_bytes_and_loses_its_oldest_there() -> None:
+    limited = RuntimeSettings(nats_url="nats://unused", event_bytes=10**9)
+    config = stream_config(STREAMS[0], limited)
+    assert (config.max_bytes, config.discard) == (10**9, DiscardPolicy.OLD)
+    assert stream_config(STREAMS[0], SETTINGS).max_bytes == -1, "and has none unless it is set"
+    assert {stream_config(each, limited).max_bytes for each in STREAMS[1:]} == {-1}, (
+        "dead letters have no end"
+    )
+
+
+@pytest.mark.parametrize(
+    ("existing", "wanted", "becomes"),
+    [
+        (-1, 1000, 1000),
+        (None, 1000, 1000),
+        (1000, 2000, 2000),
+        (2000, 1000, None),
+        (1000, -1, None),
+        (-1, -1, None),
+        (1000, 1000, None),
+    ],
+)
+def test_an_end_in_bytes_is_given_to_a_history_without_one_and_only_ever_raised(
+    existing: int | None, wanted: int, becomes: int | None
+) -> None:
+    change = updated(replace(WANTED, max_bytes=existing), replace(WANTED, max_bytes=wanted))
+    assert (change and change.max_bytes) == becomes
+
+
+def test_a_bucket_gets_as_many_copies_as_the_streams_and_never_fewer() -> None:
+    one = StreamConfig(name="KV_X", num_replicas=1, allow_direct=True)
+    change = updated_bucket(one, 3)
+    assert change is not None
+    assert change == replace(one, num_replicas=3)
+    assert updated_bucket(replace(one, num_replicas=3), 3) is None
+    assert updated_bucket(replace(one, num_replicas=5), 3) is None
+    assert updated_bucket(replace(one, num_replicas=3, allow_direct=False), 1) == replace(one, num_replicas=3)
 
 
 def test_settings_shape_new_streams() -> None:

@@ -66,6 +66,11 @@ class RuntimeSettings(BaseSettings):
         ge=1,
         description="Of bootstrap: days that events are kept for history and replay; only ever raised on an existing stream.",
     )
+    event_bytes: int | None = Field(
+        default=None,
+        ge=1024 * 1024,
+        description="Of bootstrap: bytes that the history of events may take; then its oldest goes, whatever its age. Unlimited by default; less than the disk of a NATS server holds. Only ever raised on an existing stream that has a limit.",
+    )
     store_bytes: int | None = Field(
         default=None,
         ge=1,

@@ -1,6 +1,7 @@
 """The streams, buckets and consumers that the platform needs, made or brought up to date by ``bootstrap``.
 
-Guarantees: nothing here deletes or purges. A stream that somebody made larger, or gave more subjects, keeps that.
+Guarantees: nothing here deletes or purges, but that a history without a limit gets the one in bytes that is asked for. A stream that
+somebody made larger, or gave more subjects, keeps that.
 Leaves out: who may do what with them (``permissions``).
 """
 
@@ -35,6 +36,8 @@ BUDGETS: Final = "BUDGETS"
 SESSIONS: Final = "SESSIONS"
 
 _DAY: Final = 86_400.0
+_NO_LIMIT: Final = -1
+"""In JetStream's configuration."""
 _DUPLICATE_WINDOW: Final = 120.0
 """Seconds in which JetStream drops a second message with the same ``Nats-Msg-Id``; the server's default."""
 
@@ -96,23 +99,46 @@ def stream_config(wanted: Wanted, settings: RuntimeSettings) -> StreamConfig:
         discard=DiscardPolicy.OLD,
         max_msgs_per_subject=1 if wanted.last_only else -1,
         max_age=settings.event_days * _DAY,
+        max_bytes=_bytes_of(wanted, settings),
         duplicate_window=_DUPLICATE_WINDOW,
         num_replicas=settings.stream_replicas,
         allow_direct=True,
     )
 
 
+def _bytes_of(wanted: Wanted, settings: RuntimeSettings) -> int:
+    if wanted.name == EVENTS and settings.event_bytes is not None:
+        return settings.event_bytes
+    return _NO_LIMIT
+
+
 def updated(existing: StreamConfig, wanted: StreamConfig) -> StreamConfig | None:
-    """What to change of an existing stream; ``None`` when it will do as it is. Never makes it keep less."""
+    """What to change of an existing stream; ``None`` when it will do as it is.
+
+    Never makes it keep less, but for a limit in bytes where there is none: without one, a full disk refuses what is new.
+    """
     merged = replace(
         existing,
         subjects=sorted({*(existing.subjects or ()), *(wanted.subjects or ())}),
         # No age means that messages are kept for ever, which is more than anybody asks for.
         max_age=max(existing.max_age, wanted.max_age or 0.0) if existing.max_age else existing.max_age,
+        max_bytes=_wider(existing.max_bytes, wanted.max_bytes),
         num_replicas=max(existing.num_replicas or 1, wanted.num_replicas or 1),
     )
     unchanged = replace(existing, subjects=sorted(existing.subjects or ()))
     return None if merged == unchanged else merged
+
+
+def _wider(existing: int | None, wanted: int | None) -> int | None:
+    """Of two limits in bytes the one that keeps more, where both are limits."""
+    limits = [each for each in (existing, wanted) if each is not None and each > 0]
+    return max(limits) if limits else existing
+
+
+def updated_bucket(existing: StreamConfig, copies: int) -> StreamConfig | None:
+    """What to change of the stream of an existing bucket; ``None`` when it will do as it is."""
+    merged = replace(existing, allow_direct=True, num_replicas=max(existing.num_replicas or 1, copies))
+    return None if merged == existing else merged
 
 
 async def ensure_streams(js: JetStreamContext, settings: RuntimeSettings) -> None:
@@ -152,14 +178,15 @@ _STREAM_NAME_IN_USE: Final = 10058
 
 
 async def ensure_bucket(js: JetStreamContext, bucket: Bucket, copies: int) -> None:
-    """Make a bucket that is missing."""
+    """Make a bucket that is missing, or give it more copies."""
     try:
         existing = (await js.stream_info(bucket_stream(bucket.name))).config
     except NotFoundError:
         await js.create_key_value(_bucket_config(bucket, copies))
         return
-    if not existing.allow_direct:
-        await js.update_stream(replace(existing, allow_direct=True))
+    change = updated_bucket(existing, copies)
+    if change is not None:
+        await js.update_stream(change)
 
 
 def _bucket_config(bucket: Bucket, copies: int) -> KeyValueConfig:
