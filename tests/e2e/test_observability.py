@@ -41,7 +41,7 @@ def watched(new_platform: PlatformFactory) -> Platform:
 
 @pytest.fixture(scope="module")
 def job_done(watched: Platform) -> Iterator[App]:
-    """An app with a secret that was changed while Git was away, one that is refused, and another app that wants a namespace of it."""
+    """An app with a secret that was changed while Git was away, one that is refused, a client that is, and another app that wants a namespace of it."""
     cluster = Cluster(Path(watched.env["KUBECONFIG"]))
     app = App(watched, cluster, "watched")
     app.register([app.dev, app.prod, "watched-other-dev"])
@@ -56,6 +56,7 @@ def job_done(watched: Platform) -> Iterator[App]:
     watched.control.wait_ready(["git"], PATIENCE)
     app.settle()
     app.create_raw("refused", "elsewhere", {"a": "b"})
+    app.ask_for_client("refused-login", {"scopes": "openid"})
     greedy = App(watched, cluster, "watched-other")
     greedy.register(["watched-other-own", "watched-other-dev"])
     eventually(

@@ -321,6 +321,7 @@ ELSEWHERE = {
 def test_services_tell_what_alerts_and_dashboard_ask_for(app: App, operated: Platform) -> None:
     """With a retry, and a batch of each kind, so that nothing is missing because it has not happened yet."""
     app.create("database")
+    app.ask_for_client("login", {"scopes": "openid"})
     app.settle()
     operated.control.stop("git")
     app.update("database")

@@ -120,6 +120,13 @@ class App:
             assert time.monotonic() < deadline, f"the former {name} never goes"
             time.sleep(0.1)
 
+    def ask_for_client(self, name: str, values: Values) -> None:
+        """Create a Secret that asks for an OIDC client and need not be right."""
+        manifest = SECRETS.manifest(name, self.home, stringData=values)
+        labels = {names.OIDC_CLIENT_LABEL: f"{self.name}-{name}", names.APP_LABEL: self.name}
+        manifest["metadata"]["labels"] = labels
+        self.cluster.do(lambda client: client.create(SECRETS, manifest, metadata_only=True))
+
     def update(self, name: str) -> None:
         """Change the password."""
         before = self.wanted[name]

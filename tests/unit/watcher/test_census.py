@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from app_platform.contracts import names
 from app_platform.watcher import census
-from support.fakes.diagnosis import healthy_registration, intent
+from support.fakes.diagnosis import healthy_registration, intent, oidc_client
 from support.samples import NOW
 
 
@@ -29,6 +29,18 @@ def test_an_intent_whose_deletion_hangs_waits_whatever_its_status_was() -> None:
     seen = [census.intent_seen(hanging)]
     assert dict(census.by_status(seen)) == {"Deleting": 1}
     assert census.oldest_pending(seen, NOW + timedelta(seconds=190)) == 90.0
+
+
+def test_oidc_clients_are_counted_by_the_first_word_of_their_status() -> None:
+    failed = oidc_client(status="Failed: key 'hostname' is missing")
+    pending, odd, new = oidc_client(status="Pending"), oidc_client(status="my-app's own"), oidc_client()
+    new["metadata"]["annotations"].clear()
+    new["metadata"]["creationTimestamp"] = NOW.isoformat()
+    seen = [census.client_seen(each) for each in (failed, pending, odd, new, oidc_client())]
+    counted = {"Failed": 1, "Pending": 1, "Unknown": 1, "New": 1, "Registered": 1}
+    assert dict(census.by_status(seen)) == counted
+    assert census.oldest_pending(seen[3:], NOW + timedelta(seconds=700)) == 700.0
+    assert census.oldest_pending([seen[0], seen[4]], NOW + timedelta(days=1)) == 0.0
 
 
 def test_registrations_are_counted_by_condition() -> None:

@@ -1,6 +1,6 @@
 """Composition root of watcher."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,17 +71,20 @@ def show(watching: Watching) -> None:
             for seen, count in census.by_condition(watching.conditions).items()
         ],
     )
+    _show_statuses("intents", "secret intent", lambda: watching.intents)
+    _show_statuses("oidc.clients", "OIDC client", lambda: watching.clients)
+
+
+def _show_statuses(name: str, what: str, seen: Callable[[], Iterable[census.StatusSeen]]) -> None:
     telemetry.gauges(
-        "app_platform.intents",
-        "Secret intents by status",
-        lambda: [
-            Reading(count, {"status": status}) for status, count in census.by_status(watching.intents).items()
-        ],
+        f"app_platform.{name}",
+        f"How many of each status: {what}",
+        lambda: [Reading(count, {"status": status}) for status, count in census.by_status(seen()).items()],
     )
     telemetry.gauges(
-        "app_platform.intents.oldest_pending",
-        "How long the secret intent that waits longest has waited",
-        lambda: [Reading(census.oldest_pending(watching.intents, datetime.now(UTC)))],
+        f"app_platform.{name}.oldest_pending",
+        f"How long the {what} that waits longest has waited",
+        lambda: [Reading(census.oldest_pending(seen(), datetime.now(UTC)))],
         unit="s",
     )
 

@@ -35,7 +35,7 @@ from app_platform.kube.objects import annotations_of
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.watcher import core
 from app_platform.watcher.apps import Apps
-from app_platform.watcher.census import ConditionSeen, IntentSeen, conditions_seen, intent_seen
+from app_platform.watcher.census import ConditionSeen, StatusSeen, client_seen, conditions_seen, intent_seen
 from app_platform.watcher.outbox import Outbox
 from app_platform.watcher.ports import Asks, FluxSeen, History, Seen
 from app_platform.watcher.settings import Settings
@@ -58,7 +58,7 @@ _LOOK_SECONDS: Final = 3.0
 class _SecretState:
     deleting: bool
     asks: frozenset[Asks]
-    intent: IntentSeen
+    seen: Mapping[Asks, StatusSeen]
     is_new: bool
     traceparent: str = ""
 
@@ -100,14 +100,14 @@ class Watching:
         return self._registrations.synced.is_set()
 
     @property
-    def intents(self) -> list[IntentSeen]:
+    def intents(self) -> list[StatusSeen]:
         """Every intent of the apps that this replica looks after."""
-        return [
-            change.value.intent
-            for watch in self._secrets.values()
-            for change in watch.informer.items.values()
-            if Asks.INTENT in change.value.asks
-        ]
+        return self._asking(Asks.INTENT)
+
+    @property
+    def clients(self) -> list[StatusSeen]:
+        """Every OIDC client of these apps."""
+        return self._asking(Asks.CLIENT)
 
     @property
     def conditions(self) -> list[tuple[ConditionSeen, ...]]:
@@ -203,6 +203,14 @@ class Watching:
 
         return on_change
 
+    def _asking(self, asks: Asks) -> list[StatusSeen]:
+        return [
+            change.value.seen[asks]
+            for watch in self._secrets.values()
+            for change in watch.informer.items.values()
+            if asks in change.value.asks
+        ]
+
     def _follow_ours(self) -> None:
         ours = set(self._apps.ours)
         for app in self._secrets.keys() - ours:
@@ -270,7 +278,8 @@ def _secret_state(obj: dict[str, Any]) -> _SecretState:
     asks = core.asks_of(obj["metadata"].get("labels") or {})
     trace = annotations_of(obj).get(names.TRACEPARENT, "")
     is_new = not {names.SECRET_STATUS, names.OIDC_STATUS} & annotations_of(obj).keys()
-    return _SecretState(_deletion_asked(obj), asks, intent_seen(obj), is_new, trace)
+    seen = {Asks.INTENT: intent_seen(obj), Asks.CLIENT: client_seen(obj)}
+    return _SecretState(_deletion_asked(obj), asks, seen, is_new, trace)
 
 
 def _registration_state(obj: dict[str, Any]) -> _RegistrationState:
