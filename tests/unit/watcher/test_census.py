@@ -47,3 +47,13 @@ def test_registrations_are_counted_by_condition() -> None:
     seen = [census.conditions_seen(healthy_registration()) for _ in range(2)]
     counted = census.by_condition([*seen, ()])
     assert counted[census.ConditionSeen("Ready", "True", "Fine")] == 2
+    assert census.NOT_SEEN not in counted
+
+
+def test_a_registration_that_nobody_looked_at_is_counted_too() -> None:
+    new, begun = healthy_registration(), healthy_registration()
+    del new["status"]
+    begun["status"]["conditions"] = [c for c in begun["status"]["conditions"] if c["type"] == "SyncReady"]
+    counted = census.by_condition(census.conditions_seen(each) for each in (new, begun))
+    assert counted[census.ConditionSeen("Ready", "Unknown", "NotSeen")] == 2
+    assert counted[census.ConditionSeen("SyncReady", "True", "Fine")] == 1

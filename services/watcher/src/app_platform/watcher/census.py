@@ -43,6 +43,10 @@ class ConditionSeen:
     reason: str
 
 
+NOT_SEEN: Final = ConditionSeen("Ready", "Unknown", "NotSeen")
+"""Of a registration that has no condition ``Ready`` yet."""
+
+
 def intent_seen(obj: Mapping[str, Any]) -> StatusSeen:
     """What counts of an intent, from its metadata."""
     return _seen(obj, names.SECRET_STATUS, str)
@@ -70,9 +74,12 @@ def _seen(obj: Mapping[str, Any], annotation: str, status_of: Callable[[str], st
 
 
 def conditions_seen(obj: Mapping[str, Any]) -> tuple[ConditionSeen, ...]:
-    """The conditions of a registration."""
+    """The conditions of a registration; one without ``Ready`` was never looked at to the end."""
     found = (obj.get("status") or {}).get("conditions") or ()
-    return tuple(ConditionSeen(str(c.get("type")), str(c.get("status")), str(c.get("reason"))) for c in found)
+    seen = [ConditionSeen(str(c.get("type")), str(c.get("status")), str(c.get("reason"))) for c in found]
+    if NOT_SEEN.type not in {each.type for each in seen}:
+        seen.append(NOT_SEEN)
+    return tuple(seen)
 
 
 def by_status(seen: Iterable[StatusSeen]) -> Mapping[str, int]:
