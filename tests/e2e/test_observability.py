@@ -27,6 +27,8 @@ WITHOUT_DATA = {
     "AppPlatformFluxFails": "Flux applies all there is here, and is only progressing now and then",
     "AppPlatformServiceGone": "it says what is absent, and nothing is",
     "AppPlatformWatcherGone": "it says what is absent, and nothing is",
+    "AppPlatformDashboardGone": "it says what is absent, and nothing is",
+    "AppPlatformBootstrapGone": "it says what is absent, and nothing is",
 }
 """What is asked for and has no data here, and why."""
 
@@ -130,13 +132,20 @@ def test_a_service_that_goes_is_noticed(watched: Platform) -> None:
             for alert in asked(watched, "alerts")["alerts"]
         }
 
-    watched.control.stop("git-committer-0")
-    watched.control.stop("watcher-0")
+    stopped = ["git-committer-0", "watcher-0", "dashboard-0", "nats-bootstrap"]
+    for child in stopped:
+        watched.control.stop(child)
     try:
-        gone = {"AppPlatformServiceGone git-committer", "AppPlatformWatcherGone"}
-        eventually(lambda: gone <= pending(), "both alerts begin to wait", within=PATIENCE)
+        gone = {
+            "AppPlatformServiceGone git-committer",
+            "AppPlatformWatcherGone",
+            "AppPlatformDashboardGone",
+            "AppPlatformBootstrapGone",
+            "AppPlatformReplicaDown",
+        }
+        eventually(lambda: gone <= pending(), "each alert begins to wait", within=PATIENCE)
     finally:
-        watched.control.start("git-committer-0")
-        watched.control.start("watcher-0")
-        watched.control.wait_ready(["git-committer-0", "watcher-0"], PATIENCE)
+        for child in stopped:
+            watched.control.start(child)
+        watched.control.wait_ready(stopped, PATIENCE)
     eventually(lambda: not gone & pending(), "and end when the services are back", within=PATIENCE)

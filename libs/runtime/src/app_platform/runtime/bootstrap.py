@@ -25,6 +25,8 @@ from app_platform.runtime.settings import RuntimeSettings, load
 from app_platform.runtime.storage import Storage
 
 _LOG: Final = logging.getLogger(__name__)
+SERVICE: Final = "nats-bootstrap"
+"""The name of the process in metrics and manifests; ``bootstrap`` is who it is at NATS."""
 _SECONDS: Final = 2.0
 
 
@@ -119,7 +121,7 @@ def main() -> None:
     once = parser.parse_args().once
     settings = load(RuntimeSettings)
     logs.setup(BOOTSTRAP, settings.replica, settings.log_level)
-    telemetry.setup(BOOTSTRAP, settings.replica)
+    telemetry.setup(SERVICE, settings.replica)
     asyncio.run(until_signal(_serve(settings, once=once)))
 
 

@@ -42,12 +42,13 @@ class Instruments:
 
 def setup(service: str, replica: str) -> None:
     """Install the providers of this process; called once, by the composition root."""
+    present = version("app-platform-runtime")
     resource = Resource.create(
         {
             "service.name": service,
             "service.namespace": "app-platform",
             "service.instance.id": replica,
-            "service.version": version("app-platform-runtime"),
+            "service.version": present,
         }
     )
     provider = TracerProvider(resource=resource)
@@ -55,6 +56,9 @@ def setup(service: str, replica: str) -> None:
         provider.add_span_processor(processor)
     trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
+    # ``target_info`` would say the same, but not of a process that has nothing else to tell, as the dashboard.
+    who = Reading(1, {"service": service, "version": present})
+    gauges("app_platform.service.info", "Always 1: which service this is, in which version", lambda: [who])
 
 
 @cache
