@@ -36,7 +36,8 @@ _EVERYWHERE: Final = """\
 `KUBECONFIG` names the API server and who asks; without it, a service uses the ServiceAccount of its pod.
 
 Spans are sent where `OTEL_EXPORTER_OTLP_ENDPOINT` says, by OTLP over HTTP, and nowhere without it. OpenTelemetry's other variables hold as well
-(`OTEL_TRACES_SAMPLER`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_EXPORTER_OTLP_HEADERS`, …); `OTEL_TRACES_EXPORTER=none` turns it off.
+(`OTEL_TRACES_SAMPLER`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_EXPORTER_OTLP_HEADERS`, …), with two exceptions, of which a service refuses any other value at start:
+`OTEL_TRACES_EXPORTER` is `otlp` or `none` (off), and `OTEL_EXPORTER_OTLP_PROTOCOL` and `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL` are `http/protobuf`, the default.
 """
 
 

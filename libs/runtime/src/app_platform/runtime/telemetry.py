@@ -41,7 +41,11 @@ class Instruments:
 
 
 def setup(service: str, replica: str) -> None:
-    """Install the providers of this process; called once, by the composition root."""
+    """Install the providers of this process; called once, by the composition root.
+
+    Raises:
+        SettingsError: OpenTelemetry's variables ask for what is not supported; see ``exporting``.
+    """
     present = version("app-platform-runtime")
     resource = Resource.create(
         {
