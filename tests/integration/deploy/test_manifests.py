@@ -28,6 +28,7 @@ from app_platform.local.tools import find_definitions
 from app_platform.local.tools.pins import Definition
 from app_platform.oidc_registrar.settings import Settings as RegistrarSettings
 from app_platform.runtime import RuntimeSettings, accounts, load
+from app_platform.runtime.exporting import is_asked_for
 from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES
 from app_platform.scaffold.clients import Client, secret_access
 from app_platform.secrets_encryptor.settings import Settings as EncryptorSettings
@@ -42,6 +43,7 @@ WITH = {
     " with autoscaling by backlog": ("autoscaling-by-backlog",),
     " with External Secrets": ("external-secrets",),
     " with ingress": ("ingress",),
+    " with tracing": ("tracing",),
 }
 OVERLAYS = [
     *(name + extra for name in PLAIN for extra in ("", " with TLS")),
@@ -49,6 +51,7 @@ OVERLAYS = [
     "high-availability with autoscaling by backlog",
     "single-node with External Secrets",
     "single-node with ingress",
+    "single-node with tracing",
 ]
 FOREIGN = (
     Definition("github.com/kedacore/keda/v2@v2.21.0", "config/crd/bases/keda.sh_scaledobjects.yaml"),
@@ -72,6 +75,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     WatcherSettings,
 )
 NAMESPACE = "app-platform-system"
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 Object = dict[str, Any]
 
 
@@ -213,7 +217,8 @@ def test_every_variable_is_a_setting(overlay: str) -> None:
         for container in pod["spec"]["containers"]
         for variable in container.get("env", ())
     }
-    assert (configured | named) - known == {"POD_NAME"}
+    of_the_sdk = {ENDPOINT} if overlay.endswith("tracing") else set()
+    assert (configured | named) - known == {"POD_NAME", *of_the_sdk}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -278,6 +283,21 @@ def test_nothing_is_reached_that_no_policy_names(overlay: str) -> None:
 def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     wanted = selector.get("matchLabels", {}).items() <= labels.items()
     return wanted and all(labels.get(e["key"]) in e["values"] for e in selector.get("matchExpressions", ()))
+
+
+def test_spans_of_every_service_reach_the_collector_that_is_named() -> None:
+    overlay = "single-node with tracing"
+    settings = shared_settings(overlay)
+    address = urlsplit(settings[ENDPOINT])
+    assert is_asked_for(settings), "and by what the services can send"
+    (rule,) = by_name(overlay, "NetworkPolicy")["to-collector"]["spec"]["egress"]
+    assert rule["ports"] == [{"port": address.port}]
+    namespace = rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+    assert str(address.hostname).split(".")[1] == namespace
+    selector = by_name(overlay, "NetworkPolicy")["to-collector"]["spec"]["podSelector"]
+    services = {name: pod["metadata"]["labels"] for name, pod in pods(overlay) if name != "nats"}
+    assert all(_selects(selector, labels) for labels in services.values())
+    assert "to-collector" not in by_name("single-node", "NetworkPolicy")
 
 
 @pytest.mark.parametrize(
