@@ -1,4 +1,4 @@
-"""Writes the files that are made from others: the CustomResourceDefinition, the event schemas, four pages of docs.
+"""Writes the files that are made from others: the CustomResourceDefinition, the event schemas, the PrometheusRule, four pages of docs.
 
 ``python scripts/generate.py`` writes them; with ``--check`` it changes nothing and exits 1 when one is out of date.
 Leaves out: ``requirements.lock``, which ``make lock`` makes, as that needs the package index.
@@ -58,11 +58,26 @@ def generated() -> dict[str, str]:
         schema = json.dumps(event.model_json_schema(), indent=2, sort_keys=True) + "\n"
         files[f"tests/data/events/{type_of(event)}.schema.json"] = schema
     return files | {
+        "deploy/components/monitoring/rules.yaml": prometheus_rule(),
         "docs/events.md": events_page(),
         "docs/access.md": access_page(ROOT / "deploy" / "kubernetes" / "rbac"),
         "docs/cli.md": cli_page(),
         "docs/settings.md": settings_page(ROOT),
     }
+
+
+def prometheus_rule() -> str:
+    """The alerts as the Prometheus Operator takes them (``monitoring.coreos.com/v1``, PrometheusRule)."""
+    header = "# Generated from deploy/observability/alerts.yaml by scripts/generate.py; run `make generate` after a change there.\n"
+    alerts = yaml.safe_load((ROOT / "deploy" / "observability" / "alerts.yaml").read_text())
+    labels = {"app.kubernetes.io/part-of": "app-platform"}
+    rule = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "app-platform", "namespace": "app-platform-system", "labels": labels},
+        "spec": alerts,
+    }
+    return header + yaml.safe_dump(rule, sort_keys=False, width=1000)
 
 
 def events_page() -> str:

@@ -24,8 +24,7 @@ from app_platform.git_committer.adapters import webhooks
 from app_platform.git_committer.settings import GitHubSettings
 from app_platform.git_committer.settings import Settings as CommitterSettings
 from app_platform.local import SERVICES, Platform, certificates, find_tool
-from app_platform.local.tools import find_definitions
-from app_platform.local.tools.pins import Definition
+from app_platform.local.tools import Definition, find_definition
 from app_platform.oidc_registrar.settings import Settings as RegistrarSettings
 from app_platform.runtime import RuntimeSettings, accounts, load
 from app_platform.runtime.exporting import is_asked_for
@@ -33,6 +32,7 @@ from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES
 from app_platform.scaffold.clients import Client, secret_access
 from app_platform.secrets_encryptor.settings import Settings as EncryptorSettings
 from app_platform.watcher.settings import Settings as WatcherSettings
+from support.observability import alerts
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAIN = sorted(folder.name for folder in (ROOT / "deploy" / "overlays").iterdir())
@@ -44,6 +44,7 @@ WITH = {
     " with External Secrets": ("external-secrets",),
     " with ingress": ("ingress",),
     " with tracing": ("tracing",),
+    " with monitoring": ("monitoring",),
 }
 OVERLAYS = [
     *(name + extra for name in PLAIN for extra in ("", " with TLS")),
@@ -52,16 +53,19 @@ OVERLAYS = [
     "single-node with External Secrets",
     "single-node with ingress",
     "single-node with tracing",
+    "single-node with monitoring",
 ]
+_EXTERNAL_SECRETS = "github.com/external-secrets/external-secrets@v1.3.2"
+_PROMETHEUS = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 FOREIGN = (
     Definition("github.com/kedacore/keda/v2@v2.21.0", "config/crd/bases/keda.sh_scaledobjects.yaml"),
-    Definition(
-        "github.com/external-secrets/external-secrets@v1.3.2",
-        "config/crds/bases/external-secrets.io_externalsecrets.yaml",
+    *(
+        Definition(_EXTERNAL_SECRETS, f"config/crds/bases/external-secrets.io_{kind}.yaml")
+        for kind in ("externalsecrets", "secretstores")
     ),
-    Definition(
-        "github.com/external-secrets/external-secrets@v1.3.2",
-        "config/crds/bases/external-secrets.io_secretstores.yaml",
+    *(
+        Definition(_PROMETHEUS, f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml")
+        for kind in ("podmonitors", "prometheusrules")
     ),
 )
 """What components make of kinds that others define."""
@@ -130,13 +134,15 @@ def pods(overlay: str) -> Iterator[tuple[str, Object]]:
 @pytest.fixture(scope="module")
 def definitions(platform: Platform) -> None:
     """The API server knows the kinds of others, by their own definitions."""
-    for file in find_definitions(os.environ, print, FOREIGN):
+    for each in FOREIGN:
+        file = find_definition(each, os.environ, print)
         kubectl("apply", "--server-side", "-f", str(file), env=platform.env)
     kubectl("wait", "--for=condition=Established", "crd", "--all", env=platform.env)
 
 
+@pytest.mark.usefixtures("definitions")
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_api_server_takes_every_object(overlay: str, platform: Platform, definitions: None) -> None:
+def test_the_api_server_takes_every_object(overlay: str, platform: Platform) -> None:
     told = kubectl(
         "apply", "--server-side", "--force-conflicts", "--dry-run=server", "--warnings-as-errors", "-f", "-",
         env=platform.env,
@@ -298,6 +304,27 @@ def test_spans_of_every_service_reach_the_collector_that_is_named() -> None:
     services = {name: pod["metadata"]["labels"] for name, pod in pods(overlay) if name != "nats"}
     assert all(_selects(selector, labels) for labels in services.values())
     assert "to-collector" not in by_name("single-node", "NetworkPolicy")
+
+
+def test_every_process_is_scraped_by_what_the_operator_reads() -> None:
+    overlay = "single-node with monitoring"
+    monitor = by_name(overlay, "PodMonitor")["app-platform"]
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    scraped = {
+        name
+        for name, pod in pods(overlay)
+        if _selects(monitor["spec"]["selector"], pod["metadata"]["labels"])
+        and endpoint["port"] in {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+    }
+    assert scraped == {"nats-bootstrap", *(service.name for service in SERVICES)}
+    job = f"{monitor['metadata']['namespace']}/{monitor['metadata']['name']}"
+    (up,) = (rule["expr"] for rule in alerts() if rule["alert"] == "AppPlatformReplicaDown")
+    assert re.fullmatch(re.findall(r'job=~"([^"]+)"', up)[0], job), "the Operator calls the job so"
+
+
+def test_the_operator_gets_the_alerts_that_are_tested() -> None:
+    rule = by_name("single-node with monitoring", "PrometheusRule")["app-platform"]
+    assert [each for group in rule["spec"]["groups"] for each in group["rules"]] == alerts()
 
 
 @pytest.mark.parametrize(

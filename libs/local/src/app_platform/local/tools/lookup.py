@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,30 +70,29 @@ def find_tool(name: str, environment: Mapping[str, str], report: Report) -> Path
     )
 
 
-def find_definitions(
-    environment: Mapping[str, str], report: Report, wanted: Sequence[Definition] | None = None
-) -> list[Path]:
-    """Files of custom resource definitions: from the cache, or else from the Go modules.
-
-    Args:
-        environment: says where the cache is.
-        report: takes lines that say what is done.
-        wanted: which; Flux's if left out.
+def find_definitions(environment: Mapping[str, str], report: Report) -> list[Path]:
+    """The files of Flux's custom resource definitions.
 
     Raises:
-        ToolError: a module cannot be had; the message names the place to put the file instead.
+        ToolError: see `find_definition`.
     """
-    paths = []
-    for definition in pinned_definitions() if wanted is None else wanted:
-        path = cache_dir(environment) / "definitions" / definition.module / Path(definition.file).name
-        if not path.exists():
-            report(f"fetching {path.name} from {definition.module} …")
-            try:
-                fetch_definition(definition, path, environment)
-            except ToolError as error:
-                raise ToolError(f"{error}\nInstall Go, or put that file at {path}") from error
-        paths.append(path)
-    return paths
+    return [find_definition(each, environment, report) for each in pinned_definitions()]
+
+
+def find_definition(definition: Definition, environment: Mapping[str, str], report: Report) -> Path:
+    """A file of custom resource definitions: from the cache, or else from its Go module.
+
+    Raises:
+        ToolError: the module cannot be had; the message names the place to put the file instead.
+    """
+    path = cache_dir(environment) / "definitions" / definition.module / Path(definition.file).name
+    if not path.exists():
+        report(f"fetching {path.name} from {definition.module} …")
+        try:
+            fetch_definition(definition, path, environment)
+        except ToolError as error:
+            raise ToolError(f"{error}\nInstall Go, or put that file at {path}") from error
+    return path
 
 
 def explicit(wanted: Tool, search: Search) -> Found:
