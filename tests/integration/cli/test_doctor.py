@@ -5,9 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from app_platform.contracts import SecretRemoved
 from app_platform.kube import ClusterConfig, KubeClient
 from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import Platform
+from app_platform.runtime import RuntimeSettings, streams
+from app_platform.runtime.connection import connected
+from app_platform.runtime.publish import Publisher
+from app_platform.runtime.streams import ensure_consumer, ensure_streams
 from support.cli import app_platform
 from support.nats import NatsServer
 
@@ -55,6 +60,23 @@ def test_no_service_runs_here_and_it_says_so(platform: Platform) -> None:
     assert done.returncode == 3
     assert "no replica of watcher is alive" in done.stdout
     assert "no replica of secrets-encryptor asks for events" in done.stdout
+
+
+async def test_a_service_that_was_killed_with_events_in_hand_is_a_problem(
+    platform: Platform, nats_server: NatsServer
+) -> None:
+    settings = RuntimeSettings(nats_url=nats_server.url)
+    async with connected(settings, "git-committer") as client:
+        js = client.jetstream()
+        await ensure_streams(js, settings)
+        await ensure_consumer(js, "git-committer", [SecretRemoved], settings)
+        event = SecretRemoved(app=APP, name="database", uid="u", resource_version="1")
+        await Publisher(js, "secrets-encryptor", settings).publish(event)
+        await (await js.pull_subscribe_bind("git-committer", streams.EVENTS)).fetch(1)
+    done = app_platform({**environment(platform), "NATS_URL": nats_server.url}, "doctor")
+    assert done.returncode == 3, done.stderr
+    told = "no replica of git-committer asks for events; 0 events wait, 1 are in hand"
+    assert f"problem  Every service takes events: {told}" in done.stdout
 
 
 def test_without_nats_url_the_rest_is_looked_at(platform: Platform, registered: str) -> None:

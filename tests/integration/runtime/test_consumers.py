@@ -42,12 +42,14 @@ async def test_what_waits_and_what_is_in_hand_is_told(
         assert (state.name, state.waiting, state.redelivered) == ("tester", 0, 0)
         assert state.asking > 0
         assert state.last_delivery is not None
+        assert state.last_ack is None
         going_on.set()
 
         async def settled() -> bool:
             return (await only(nc)).in_hand == 0
 
         await until(settled, "it is settled")
+        assert (await only(nc)).last_ack is not None
     await publisher.publish(changed("two"), changed("three"))
 
     async def nobody_asks() -> bool:

@@ -86,7 +86,8 @@ def namespace(name: str, app: str | None = APP) -> Object:
 
 def consumer(name: str, **changes: Any) -> ConsumerState:
     """A service's consumer that is up to date."""
-    healthy = {"waiting": 0, "in_hand": 0, "redelivered": 0, "asking": 1, "last_delivery": NOW}
+    numbers = {"waiting": 0, "in_hand": 0, "redelivered": 0, "asking": 1}
+    healthy = {**numbers, "last_delivery": NOW, "last_ack": NOW}
     return ConsumerState(name, **{**healthy, **changes})
 
 

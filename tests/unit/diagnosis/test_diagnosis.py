@@ -103,6 +103,7 @@ def delivery(stage: str, message: str = "") -> str:
 
 
 P, W = State.PROBLEM, State.WARNING
+LONG_AGO = NOW - timedelta(minutes=10)
 FAULTS: list[tuple[str, Target, Break, str, State, str, str]] = [
     (
         "not registered",
@@ -213,6 +214,35 @@ FAULTS: list[tuple[str, Target, Break, str, State, str, str]] = [
         P,
         "no replica of secrets-encryptor asks for events; 3 events wait",
         "Start secrets-encryptor",
+    ),
+    (
+        "a service that is gone with events in hand",
+        PLATFORM,
+        consumers(consumer("secrets-encryptor", asking=0, in_hand=3)),
+        "services",
+        P,
+        "no replica of secrets-encryptor asks for events; 0 events wait, 3 are in hand",
+        "Start secrets-encryptor",
+    ),
+    (
+        "a service that stands still",
+        PLATFORM,
+        consumers(consumer("git-committer", in_hand=3, last_delivery=LONG_AGO, last_ack=None)),
+        "services",
+        P,
+        "git-committer got nothing and was done with nothing for 605 s; 0 events wait, 3 are in hand",
+        "restart git-committer",
+    ),
+    (
+        "a service that died with its hands full",
+        PLATFORM,
+        consumers(
+            consumer("git-committer", asking=0, in_hand=1000, last_delivery=LONG_AGO, last_ack=LONG_AGO)
+        ),
+        "services",
+        P,
+        "done with nothing for 605 s",
+        "restart git-committer",
     ),
     (
         "a service that is busy",
@@ -543,6 +573,13 @@ async def test_each_fault_is_found_and_says_what_to_do(fault: Any) -> None:
     fitting = [f for f in findings if f.check == check and f.state is state and detail in f.detail]
     assert fitting, bad(findings)
     assert advice in fitting[0].advice
+
+
+@pytest.mark.parametrize("moved", ["last_delivery", "last_ack"])
+async def test_a_service_that_was_idle_for_long_or_settles_slowly_does_not_stand_still(moved: str) -> None:
+    world, times = healthy(), {"last_delivery": LONG_AGO, "last_ack": LONG_AGO, moved: NOW}
+    consumers(consumer("git-committer", in_hand=1, **times))(world)
+    assert bad(await found(PLATFORM, world)) == []
 
 
 async def test_a_change_that_failed_was_looked_at() -> None:

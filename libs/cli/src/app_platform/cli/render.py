@@ -125,8 +125,8 @@ def letter_json(position: int, letter: DeadLetter) -> dict[str, Any]:
 
 def consumer_json(state: ConsumerState) -> dict[str, Any]:
     """How far a service is, for pipes."""
-    last = state.last_delivery
-    return {**asdict(state), "last_delivery": last.isoformat() if last else None}
+    times = {name: getattr(state, name) for name in ("last_delivery", "last_ack")}
+    return {**asdict(state), **{name: time.isoformat() if time else None for name, time in times.items()}}
 
 
 def dry_run_lines(recorded: Recorded, answer: DryRun) -> list[str]:

@@ -31,6 +31,7 @@ class ConsumerState:
         redelivered: Those of them that were delivered more than once.
         asking: Open requests for messages; 0 when no replica is there, or all have their hands full.
         last_delivery: When the last event was delivered; ``None`` when there was none.
+        last_ack: When it last settled one, as done or as given up; ``None`` when it never did, or NATS forgot it with its memory.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ConsumerState:
     redelivered: int
     asking: int
     last_delivery: datetime | None
+    last_ack: datetime | None
 
 
 async def consumer_states(nc: Client) -> list[ConsumerState]:
@@ -69,7 +71,7 @@ async def consumer_state(nc: Client, name: str) -> ConsumerState:
 
 
 def _state(info: api.ConsumerInfo) -> ConsumerState:
-    delivered = info.delivered
+    delivered, settled = info.delivered, info.ack_floor
     return ConsumerState(
         name=info.name,
         waiting=info.num_pending or 0,
@@ -77,4 +79,5 @@ def _state(info: api.ConsumerInfo) -> ConsumerState:
         redelivered=info.num_redelivered or 0,
         asking=info.num_waiting or 0,
         last_delivery=delivered.last_active if delivered else None,
+        last_ack=settled.last_active if settled else None,
     )

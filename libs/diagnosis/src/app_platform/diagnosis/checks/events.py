@@ -9,8 +9,13 @@ from app_platform.diagnosis.findings import Reference, Said, ok, problem, warnin
 from app_platform.diagnosis.ports import UnreadableError
 from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.dead_letters import DeadLetter
+from app_platform.runtime.settings import RuntimeSettings
 
 CONSUMERS: Final = ("namespace-rbac", "secrets-encryptor", "git-committer", "oidc-registrar")
+_FULL: Final = RuntimeSettings.model_fields["in_hand"].default
+"""Messages in the hands of one replica, unless it is set otherwise: from here on it need not ask for more."""
+_STUCK: Final = timedelta(minutes=10)
+"""Longer than all deliveries of an event that fails: by then one of them is settled, or NATS has delivered it again."""
 _BACKLOG: Final = 1000
 _SHOWN: Final = 3
 _REDRIVE: Final = (
@@ -35,20 +40,35 @@ def nats(facts: PlatformFacts) -> Iterator[Said]:
 def services(facts: PlatformFacts) -> Iterator[Said]:
     """Every service takes events, and is not far behind."""
     for name in CONSUMERS:
-        yield _consumer(name, facts.consumers.get(name))
+        yield _consumer(name, facts.consumers.get(name), facts.now)
 
 
-def _consumer(name: str, state: ConsumerState | None) -> Said:
+def _consumer(name: str, state: ConsumerState | None, now: datetime) -> Said:
     if state is None:
         return problem(
             f"{name} has no consumer: it was deleted, and nothing makes it again",
             "Start `app_platform.runtime.bootstrap`: it makes consumers, and the next round (10 minutes) makes good what was missed.",
         )
     behind = f"{state.waiting} events wait, {state.in_hand} are in hand"
-    if not state.asking and not state.in_hand:
+    if not state.asking and state.in_hand < _FULL:
         return problem(
             f"no replica of {name} asks for events; {behind}", f"Start {name}, or look at its log."
         )
+    if state.in_hand and (since := _quiet_for(state, now)) > _STUCK:
+        return problem(
+            f"{name} got nothing and was done with nothing for {int(since.total_seconds())} s; {behind}",
+            f"Its log says what it waits for; a spent limit of the forge ends by itself. Otherwise restart {name}: what it holds comes again.",
+        )
+    return _busy(name, state, behind)
+
+
+def _quiet_for(state: ConsumerState, now: datetime) -> timedelta:
+    """Since when nothing moved. An event that came just now, after a long idle time, has waited for nobody."""
+    moved = [time for time in (state.last_delivery, state.last_ack) if time]
+    return now - max(moved) if moved else timedelta()
+
+
+def _busy(name: str, state: ConsumerState, behind: str) -> Said:
     if not state.asking:
         return warning(
             f"{name} has its hands full; {behind}", "If it stays so, look at its log, or run more replicas."
