@@ -46,7 +46,7 @@ def _json() -> str:
     rows = {
         "events list`, `events show`, `events tail": event,
         "dead-letters list": f"`id`, {_of(DeadLetter)}",
-        "dead-letters show": "the same, and `event` as above",
+        "dead-letters show": "the same, `event` as above or null, and `note`, which says why it is null",
         "doctor`, `verify": _of(Finding),
         "status": f"`apps`, each {_of(AppState)}; `services`, each {_of(ConsumerState)}; `dead_letters`",
         "status --app": f"`app` as above; `secrets`, each {_of(SecretState)}",

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,9 @@ def changed(name: str, app: str = "my-app") -> SecretIntentChanged:
     return SecretIntentChanged(app=app, name=name, uid="u", resource_version="1")
 
 
+LETTER = DeadLetter("tester", changed("one").id, changed("one").type, "my-app", "one", 1, 12, "why", now())
+
+
 @pytest.fixture
 async def nc(nats_server: NatsServer) -> AsyncIterator[Client]:
     settings = RuntimeSettings(nats_url=nats_server.url)
@@ -46,11 +50,8 @@ async def nc(nats_server: NatsServer) -> AsyncIterator[Client]:
         publisher = Publisher(client.jetstream(), "watcher", settings)
         for event in (changed("one"), changed("two"), changed("one", app="other")):
             await publisher.publish(event)
-        letter = DeadLetter(
-            "tester", changed("one").id, changed("one").type, "my-app", "one", 1, 12, "why", now()
-        )
         await keep(
-            client.jetstream(), "app-platform.dead.tester.my-app.secret-intent.one.changed", letter, seconds=5
+            client.jetstream(), "app-platform.dead.tester.my-app.secret-intent.one.changed", LETTER, seconds=5
         )
         yield client
 
@@ -132,6 +133,28 @@ async def test_a_redrive_takes_the_letter_away(nats_server: NatsServer, nc: Clie
     assert program(nats_server, "dead-letters", "redrive", "1").returncode == 1
 
 
+async def test_a_letter_that_cannot_be_redriven_stays_and_stops_no_other(
+    nats_server: NatsServer, nc: Client
+) -> None:
+    js = nc.jetstream()
+    unreadable = await js.publish("app-platform.events.my-app.secret-intent.odd.changed", b"no event")
+    for name, sequence in (("gone", 99), ("odd", unreadable.seq), ("two", 2)):
+        lettered = replace(LETTER, event_id=changed(name).id, name=name, sequence=sequence)
+        await keep(js, f"app-platform.dead.tester.my-app.secret-intent.{name}.changed", lettered, seconds=5)
+    done = program(nats_server, "dead-letters", "redrive", "--all")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [f"1: {changed('one').id}", f"4: {changed('two').id}", "2 redriven"]
+    gone, odd = done.stderr.splitlines()
+    assert gone == "app-platform: dead letter 2 is not redriven: event 99 has left the history"
+    assert odd.startswith(
+        "app-platform: dead letter 3 is not redriven: event 4 cannot be read: not a CloudEvent"
+    )
+    left = lines(program(nats_server, "dead-letters", "list", "-o", "json"))
+    assert [letter["id"] for letter in left] == [2, 3]
+    shown = json.loads(program(nats_server, "dead-letters", "show", "2").stdout)
+    assert (shown["id"], shown["event"], shown["note"]) == (2, None, "event 99 has left the history")
+
+
 async def test_a_replay_reaches_one_service(nats_server: NatsServer, nc: Client) -> None:
     done = program(nats_server, "replay", "--service", "git-committer", "--app", "my-app")
     assert done.stdout == "2 events replayed to git-committer\n"
@@ -181,6 +204,8 @@ def test_without_streams_one_line_says_so(nats_server: NatsServer) -> None:
         ("events", "show", "one"),
         ("dead-letters", "redrive"),
         ("dead-letters", "redrive", "1", "--all"),
+        ("dead-letters", "redrive", "1", "--service", "git-committer"),
+        ("dead-letters", "redrive", "1", "--app", "my-app"),
         ("replay",),
         ("replay", "--service", "nobody"),
         ("unheard-of",),

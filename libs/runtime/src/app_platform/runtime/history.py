@@ -71,7 +71,7 @@ class Query:
 
 
 class GoneError(Exception):
-    """The event has left the history."""
+    """An event or a dead letter is not kept any more, or cannot be read; the text says which."""
 
 
 class History:
@@ -128,8 +128,10 @@ class History:
         try:
             raw = await self._js.get_msg(streams.EVENTS, sequence, direct=True)
             return await self._recorded(raw.data or b"", raw.headers or {}, sequence)
-        except (nats.js.errors.NotFoundError, UnreadableEventError) as error:
-            raise GoneError(f"event {sequence} has left the history: {type(error).__name__}") from error
+        except nats.js.errors.NotFoundError:
+            raise GoneError(f"event {sequence} has left the history") from None
+        except UnreadableEventError as error:
+            raise GoneError(f"event {sequence} cannot be read: {error}") from None
 
     async def dead_letters(
         self, service: str | None = None, app: str | None = None
@@ -168,7 +170,7 @@ class History:
         """Give a dead letter's event to its service again and remove the letter.
 
         Raises:
-            GoneError: The letter or its event is not kept any more.
+            GoneError: The letter or its event is not kept any more, or cannot be read; the letter stays.
         """
         letter = await self.dead_letter(position)
         recorded = await self.event_at(letter.sequence)

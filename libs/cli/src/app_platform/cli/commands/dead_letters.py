@@ -6,9 +6,9 @@ import typer
 from rich.console import Console
 
 from app_platform.cli import connect, render
-from app_platform.cli.options import AppOption, Output, OutputOption, ServiceOption
+from app_platform.cli.options import AppOption, Exit, Output, OutputOption, ServiceOption
 from app_platform.runtime.dead_letters import DeadLetter
-from app_platform.runtime.history import History
+from app_platform.runtime.history import GoneError, History
 from app_platform.runtime.permissions import OPERATOR
 
 command: Final = typer.Typer(
@@ -35,22 +35,32 @@ def list_letters(
 
 
 @command.command(
-    "show", help="One dead letter and the event it refers to.\n\nExample: app-platform dead-letters show 7"
+    "show",
+    help="One dead letter and the event it refers to; null, with a note that says why, when that cannot be read.\n\n"
+    "Example: app-platform dead-letters show 7",
 )
 def show_letter(
     position: Annotated[int, typer.Argument(metavar="ID", help="ID of the dead letter.")],
 ) -> None:
     async def look(history: History) -> dict[str, object]:
         letter = await history.dead_letter(position)
-        event = await history.event_at(letter.sequence)
-        return {**render.letter_json(position, letter), "event": render.event_json(event)}
+        return {**render.letter_json(position, letter), **await _event_of(history, letter)}
 
     Console(width=None).print_json(render.line(connect.run(look)))
 
 
+async def _event_of(history: History, letter: DeadLetter) -> dict[str, object]:
+    try:
+        return {"event": render.event_json(await history.event_at(letter.sequence)), "note": ""}
+    except GoneError as error:
+        return {"event": None, "note": str(error)}
+
+
 @command.command(
     "redrive",
-    help="Give events to their services again and take the letters away.\n\n"
+    help="Give events to their services again and take the letters away. A letter whose event has left the history, or cannot be read, "
+    "stays, is told on standard error, and stops no other.\n\n"
+    "Exit status: 0 all were redriven, 1 some were not.\n\n"
     "Example: app-platform dead-letters redrive --all --app my-app",
 )
 def redrive(
@@ -63,12 +73,24 @@ def redrive(
 ) -> None:
     if bool(positions) == everything:
         raise typer.BadParameter("name dead letters, or say --all")
+    if positions and (service or app_name):
+        raise typer.BadParameter("--service and --app choose among --all; leave them out where IDs are named")
 
     async def again(history: History) -> int:
         chosen = positions or [p async for p, _ in history.dead_letters(service, app_name)]
-        for position in chosen:
-            recorded = await history.redrive(position)
-            typer.echo(f"{position}: {recorded.event.id}")
-        return len(chosen)
+        redriven = [await _redriven(history, position) for position in chosen]
+        typer.echo(f"{sum(redriven)} redriven")
+        return len(redriven) - sum(redriven)
 
-    typer.echo(f"{connect.run(again, OPERATOR)} redriven")
+    raise typer.Exit(Exit.IMPOSSIBLE if connect.run(again, OPERATOR) else Exit.DONE)
+
+
+async def _redriven(history: History, position: int) -> bool:
+    """Whether it was; says so, or why not."""
+    try:
+        recorded = await history.redrive(position)
+    except GoneError as error:
+        typer.echo(f"app-platform: dead letter {position} is not redriven: {error}", err=True)
+        return False
+    typer.echo(f"{position}: {recorded.event.id}")
+    return True
