@@ -111,6 +111,31 @@ async def test_events_are_followed(nats_server: NatsServer, nc: Client) -> None:
 
 
 @pytest.mark.usefixtures("nc")
+@pytest.mark.parametrize("arguments", [("events", "tail", "--since", "1h"), ("events", "list", "-o", "json")])
+def test_that_nobody_reads_on_is_no_error(nats_server: NatsServer, arguments: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "app_platform.cli", *arguments],
+        env={**environment(nats_server.url), "PATH": os.environ["PATH"]},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_folder_that_cannot_be_written_to_is_named() -> None:
+    wanted = ("--app", "my-app", "--image", "ghcr.io/labrats-work/my-app:1.2.3", "--to", "/proc/nope")
+    done = app_platform({"NATS_URL": "nats://127.0.0.1:1"}, "scaffold", *wanted)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "app-platform: /proc/nope: No such file or directory\n"
+
+
+@pytest.mark.usefixtures("nc")
 def test_dead_letters_are_listed_and_shown(nats_server: NatsServer) -> None:
     (letter,) = lines(program(nats_server, "dead-letters", "list", "-o", "json"))
     assert (letter["id"], letter["service"], letter["reason"], letter["attempts"]) == (1, "tester", "why", 12)

@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import typer
 
-from app_platform.cli.errors import CommandError
+from app_platform.cli.errors import CommandError, EventStoreError
 from app_platform.cli.options import Exit
 from app_platform.contracts.subjects import SubjectError
 from app_platform.kube import (
@@ -28,16 +28,16 @@ from app_platform.runtime.connection import CredentialsError, connected, why
 from app_platform.runtime.consumers import UnreachableError
 from app_platform.runtime.history import GoneError, History
 from app_platform.runtime.permissions import OPERATOR, READER
+from app_platform.runtime.publish import PublishError
 
 T = TypeVar("T")
 _TOLD: Final = (
     CommandError,
     ConfigError,
-    CredentialsError,
     GoneError,
+    PublishError,
     SettingsError,
     SubjectError,
-    UnreachableError,
 )
 """Errors whose text is meant for whoever gave the command."""
 _CLUSTER: Final[dict[type[KubeError], str]] = {
@@ -57,16 +57,43 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 @asynccontextmanager
 async def history(identity: str = READER) -> AsyncIterator[History]:
-    """The history of the platform that the environment names."""
+    """The history of the platform that the environment names.
+
+    Raises:
+        EventStoreError: NATS is not named, not there, does not let us in, or stops answering while it is asked.
+    """
     if not knows_nats(identity):
-        raise CommandError("no event store: set NATS_URL to the NATS server, for instance nats://host:4222")
+        raise EventStoreError(
+            "no event store: set NATS_URL to the NATS server, for instance nats://host:4222"
+        )
     settings = load(RuntimeSettings)
-    async with connected(settings, identity, wait=False) as client:
+    async with AsyncExitStack() as stack:
+        with _connecting():
+            client = await stack.enter_async_context(connected(settings, identity, wait=False))
         try:
             yield History(client, identity, settings)
         except TimeoutError as error:
             told = f"NATS at {_server()} does not answer: {why(client, error)}"
-            raise CommandError(f"{told}; wanted is the key of identity {identity!r}") from None
+            raise EventStoreError(f"{told}; wanted is the key of identity {identity!r}") from None
+        except UnreachableError as error:
+            raise EventStoreError(str(error)) from None
+        except Exception as error:
+            if not _is_of_nats(error):
+                raise
+            raise EventStoreError(_unserved(error)) from None
+
+
+@contextmanager
+def _connecting() -> Iterator[None]:
+    try:
+        yield
+    except CredentialsError as error:
+        raise EventStoreError(str(error)) from None
+    except Exception as error:
+        # Only here is an OSError the network's: later it is that of a file, or of who reads what is printed.
+        if not (_is_of_nats(error) or isinstance(error, OSError)):
+            raise
+        raise EventStoreError(_unserved(error)) from None
 
 
 @asynccontextmanager
@@ -112,16 +139,16 @@ def execute(command: Callable[[], Awaitable[T]]) -> T:
         _fail(str(error))
     except KubeError as error:
         _fail(of_cluster(error))
-    except Exception as error:
-        if not is_of_nats(error):
-            raise
-        _fail(unserved(error))
+    except BrokenPipeError:
+        raise  # whoever read has gone: Typer ends without a word
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     raise typer.Exit(Exit.IMPOSSIBLE)
 
 
-def is_of_nats(error: Exception) -> bool:
-    """Whether it came from the way to NATS; only runtime may know its classes."""
-    return type(error).__module__.split(".")[0] == "nats" or isinstance(error, OSError)
+def _is_of_nats(error: Exception) -> bool:
+    """Whether it is one of NATS' own; only runtime may know its classes."""
+    return type(error).__module__.split(".")[0] == "nats"
 
 
 def of_cluster(error: KubeError) -> str:
@@ -129,10 +156,8 @@ def of_cluster(error: KubeError) -> str:
     return _CLUSTER.get(type(error), "{}").format(error)
 
 
-def unserved(error: Exception) -> str:
+def _unserved(error: Exception) -> str:
     """That NATS does not serve, in one line."""
-    if isinstance(error, CredentialsError):
-        return str(error)
     return f"NATS at {_server()} does not serve the events: {error!s} ({type(error).__name__})"
 
 

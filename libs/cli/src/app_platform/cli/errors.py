@@ -3,3 +3,7 @@
 
 class CommandError(Exception):
     """It is not possible, or not now; the text says why and what to do. Ends the program with status 1."""
+
+
+class EventStoreError(CommandError):
+    """The event store cannot be asked; the text says why and what to set."""

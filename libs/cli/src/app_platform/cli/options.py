@@ -27,7 +27,7 @@ class Exit(IntEnum):
 MEANING: Final = {
     Exit.DONE: "Done; `doctor` and `verify` found nothing wrong.",
     Exit.IMPOSSIBLE: "Not possible now, or what was named is not there: one line on standard error says why, and one for each dead letter that "
-    "`redrive` could not redrive.",
+    "`redrive` could not redrive. Without a word when nobody reads on (`| head`).",
     Exit.USAGE: "Wrong usage.",
     Exit.PROBLEM: "`doctor`, `verify`: something is wrong, and was printed.",
     Exit.UNKNOWN: "`doctor`, `verify`, `export`: something could not be looked at, and was named; nothing else is known to be wrong.",

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from asyncio.subprocess import PIPE
-from collections.abc import Mapping
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 SECONDS: Final = 300.0
@@ -25,11 +25,9 @@ async def run_git(
         seconds: That it may take.
 
     Raises:
-        GitError: It failed or took longer.
+        GitError: It failed, took longer, or is not installed.
     """
-    process = await asyncio.create_subprocess_exec(
-        "git", *arguments, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
+    process = await _started(env, arguments)
     try:
         async with asyncio.timeout(seconds):
             output, errors = await process.communicate(given)
@@ -43,3 +41,12 @@ async def run_git(
     if process.returncode:
         raise GitError(errors.decode(errors="replace").strip() or f"git ended with {process.returncode}")
     return output
+
+
+async def _started(env: Mapping[str, str], arguments: Sequence[str]) -> Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            "git", *arguments, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        )
+    except FileNotFoundError:
+        raise GitError("the program git is not installed, or not in a folder of PATH") from None

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from app_platform.cli import connect, findings
+from app_platform.cli.errors import EventStoreError
 from app_platform.cli.options import Exit, JsonOption, Output, OutputOption
 from app_platform.diagnosis import (
     AccessTarget,
@@ -111,8 +112,6 @@ async def _bus() -> AsyncIterator[Bus | None]:
         bus: Bus
         try:
             bus = RecordedBus(await stack.enter_async_context(connect.history()))
-        except Exception as error:
-            if not connect.is_of_nats(error):
-                raise
-            bus = NoBus(connect.unserved(error))
+        except EventStoreError as error:
+            bus = NoBus(str(error))
         yield bus
