@@ -48,7 +48,7 @@ def _json() -> str:
         "dead-letters list": f"`id`, {_of(DeadLetter)}",
         "dead-letters show": "the same, `event` as above or null, and `note`, which says why it is null",
         "doctor`, `verify": _of(Finding),
-        "status": f"`apps`, each {_of(AppState)}; `services`, each {_of(ConsumerState)}; `dead_letters`",
+        "status": f"`apps`, each {_of(AppState)}; `services`, each {_of(ConsumerState)}; `dead_letters`; `error`, which says why the last two are null",
         "status --app": f"`app` as above; `secrets`, each {_of(SecretState)}",
         "replay --dry-run": f"`event` as above, {_of(DryRun)}; each step {_of(Step)}",
         "export": _of(Change),

@@ -110,7 +110,7 @@ def test_status_lists_the_apps(platform: Platform, registered: str) -> None:
     row = next(line for line in done.stdout.splitlines() if line.startswith(f"{registered} "))
     assert row.split()[:8] == [registered, "Unknown", "-", "1", "0", "0", "-", "0"]
     found = json.loads(app_platform(environment(platform), "status", "--json").stdout)
-    assert list(found) == ["apps", "services", "dead_letters"]
+    assert list(found) == ["apps", "services", "dead_letters", "error"]
     assert next(app for app in found["apps"] if app["name"] == registered)["secrets"] == 0
 
 

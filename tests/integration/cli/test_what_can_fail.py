@@ -31,6 +31,7 @@ OF_NATS = [
     ("replay", "--service", "git-committer", "--dry-run"),
 ]
 OF_CLUSTER = [
+    ("status",),
     ("status", "--app", APP),
     ("verify", "--app", APP),
     ("verify", "--all"),
@@ -38,7 +39,6 @@ OF_CLUSTER = [
     ("export",),
     ("rotate-key", "--app", APP),
 ]
-OF_BOTH: list[tuple[str, ...]] = [("status",)]
 DOCTOR: list[tuple[str, ...]] = [("doctor",), ("doctor", "--app", APP)]
 Environment = Mapping[str, str]
 
@@ -73,45 +73,45 @@ def rubbish(folder: Path) -> Path:
 BREAKS: Mapping[str, tuple[Callable[[Platform, Path], Environment], list[tuple[str, ...]], str]] = {
     "no kubeconfig": (
         lambda _p, _f: {"KUBECONFIG": "/nowhere"},
-        OF_CLUSTER + OF_BOTH + DOCTOR,
+        OF_CLUSTER + DOCTOR,
         "names no file that exists",
     ),
-    "no .local/env": (lambda _p, _f: {"KUBECONFIG": ""}, OF_CLUSTER + OF_BOTH + DOCTOR, "set KUBECONFIG"),
+    "no .local/env": (lambda _p, _f: {"KUBECONFIG": ""}, OF_CLUSTER + DOCTOR, "set KUBECONFIG"),
     "a kubeconfig that is none": (
         lambda _p, folder: {"KUBECONFIG": str(rubbish(folder))},
-        OF_CLUSTER + OF_BOTH + DOCTOR,
+        OF_CLUSTER + DOCTOR,
         "is not a kubeconfig",
     ),
     "no API server": (
         lambda p, folder: kubeconfig(p, folder, away),
-        OF_CLUSTER + OF_BOTH,
+        OF_CLUSTER,
         "the API server does not answer",
     ),
     "a stranger": (
         lambda p, folder: kubeconfig(p, folder, stranger),
-        OF_CLUSTER + OF_BOTH,
+        OF_CLUSTER,
         "does not know your credential",
     ),
     "no NATS": (
         lambda _p, _f: {"NATS_URL": "nats://user:correct-horse@127.0.0.1:1"},
-        OF_NATS + OF_BOTH,
+        OF_NATS,
         "NATS at 127.0.0.1:1 does not",
     ),
     "no NATS_URL": (lambda _p, _f: {"NATS_URL": ""}, OF_NATS, "NATS_URL"),
-    "no key": (lambda _p, _f: keys("/nowhere"), OF_NATS + OF_BOTH, "the NATS key /nowhere cannot be read"),
+    "no key": (lambda _p, _f: keys("/nowhere"), OF_NATS, "the NATS key /nowhere cannot be read"),
     "a key that is none": (
         lambda _p, folder: keys(rubbish(folder)),
-        OF_NATS + OF_BOTH,
+        OF_NATS,
         "holds no NATS key: wanted is an NKey seed",
     ),
     "another's key": (
         lambda p, _f: keys(p.state.config / "nats" / "watcher.nk"),
-        [("events", "list"), ("dead-letters", "list"), ("status",)],
+        [("events", "list"), ("dead-letters", "list")],
         "the key in use is not let do this",
     ),
     "a certificate that is none": (
         lambda _p, folder: {"NATS_CA": str(rubbish(folder))},
-        OF_NATS + OF_BOTH,
+        OF_NATS,
         "the certificates for NATS cannot be used",
     ),
     "no such app": (lambda _p, _f: {}, [c for c in OF_CLUSTER if "--app" in c], f"there is no app '{APP}'"),
@@ -156,6 +156,28 @@ def test_the_doctor_makes_findings_of_it(
         assert done.returncode in {Exit.PROBLEM, Exit.UNKNOWN}, done.stderr
         assert done.stderr == ""
         assert "correct-horse" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["no NATS", "no NATS_URL", "no key", "a key that is none", "another's key", "a certificate that is none"],
+)
+def test_status_shows_the_apps_all_the_same(
+    platform: Platform, environment: Environment, tmp_path: Path, broken: str
+) -> None:
+    breaking, _, told = BREAKS[broken]
+    changed = {**environment, **breaking(platform, tmp_path)}
+    done = app_platform(changed, "status")
+    assert (done.returncode, done.stdout.split()[:2]) == (Exit.UNKNOWN, ["APP", "READY"])
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("app-platform: the services could not be asked: ")
+    assert told in line
+    assert "correct-horse" not in line
+    piped = app_platform(changed, "status", "--json")
+    found = json.loads(piped.stdout)
+    assert (piped.returncode, piped.stderr) == (Exit.UNKNOWN, "")
+    assert (found["services"], found["dead_letters"]) == (None, None)
+    assert told in found["error"]
 
 
 def test_who_may_not_is_told_which_right_is_missing(

@@ -30,7 +30,7 @@ MEANING: Final = {
     "`redrive` could not redrive. Without a word when nobody reads on (`| head`).",
     Exit.USAGE: "Wrong usage.",
     Exit.PROBLEM: "`doctor`, `verify`: something is wrong, and was printed.",
-    Exit.UNKNOWN: "`doctor`, `verify`, `export`: something could not be looked at, and was named; nothing else is known to be wrong.",
+    Exit.UNKNOWN: "`doctor`, `status`, `verify`, `export`: something could not be looked at, and was named; nothing else is known to be wrong.",
     Exit.INTERRUPTED: "Ended by Ctrl-C.",
 }
 """For docs/cli.md."""

@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import typer
 
 from app_platform.cli import apps, connect, overview, render
-from app_platform.cli.errors import CommandError
-from app_platform.cli.options import AppOption, JsonOption, Output, OutputOption
+from app_platform.cli.errors import CommandError, EventStoreError
+from app_platform.cli.options import AppOption, Exit, JsonOption, Output, OutputOption
 from app_platform.cli.overview import AppState, SecretState
 from app_platform.contracts import names
 from app_platform.kube import SECRETS, Forbidden, KubeClient, Selector
 from app_platform.runtime.consumers import ConsumerState
-from app_platform.runtime.history import History
 
 HELP = (
     "How the apps are, which of their secrets wait and for how long, and how far the services are. With --app: each secret of "
-    "that app. With -o json: one object, whose fields stay.\n\nExamples:\n\napp-platform status\n\n"
+    "that app. With -o json: one object, whose fields stay.\n\n"
+    "Exit status: 0 all was read, 4 the apps were, and the services could not be asked.\n\nExamples:\n\napp-platform status\n\n"
     "app-platform status --app my-app -o json"
 )
 command: Final = typer.Typer(add_completion=False)
@@ -26,6 +27,20 @@ _APPS: Final = ("APP", "READY", "PART", "NAMESPACES", "SECRETS", "PENDING", "OLD
 _SECRETS: Final = ("SECRET", "STATUS", "AGE", "LIVE", "KEYS", "COMMIT", "MESSAGE")
 _SERVICES: Final = ("SERVICE", "WAITING", "IN-HAND", "REDELIVERED", "ASKING")
 _INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
+
+
+@dataclass(frozen=True)
+class Services:
+    """How far they are.
+
+    Attributes:
+        letters: How many dead letters there are.
+        error: Why they could not be asked; empty when they were.
+    """
+
+    consumers: Sequence[ConsumerState] = ()
+    letters: int = 0
+    error: str = ""
 
 
 @command.command(help=HELP)
@@ -63,22 +78,30 @@ def _show_app(app_name: str, *, wants_json: bool) -> None:
 
 def _show_all(*, wants_json: bool) -> None:
     states = connect.run_on_cluster(_apps)
-    consumers, letters = connect.run(_services) if connect.knows_nats() else ([], None)
+    services = connect.execute(_services)
     if wants_json:
-        found = {
-            "apps": [overview.as_json(app) for app in states],
-            "services": [render.consumer_json(state) for state in consumers],
-            "dead_letters": letters,
-        }
+        found = {"apps": [overview.as_json(app) for app in states], **_services_json(services)}
         typer.echo(render.line(found))
+    else:
+        render.table(render.console(), _APPS, map(_app_row, states))
+        _show_services(services)
+    raise typer.Exit(Exit.UNKNOWN if services.error else Exit.DONE)
+
+
+def _services_json(found: Services) -> dict[str, Any]:
+    if found.error:
+        return {"services": None, "dead_letters": None, "error": found.error}
+    told = [render.consumer_json(state) for state in found.consumers]
+    return {"services": told, "dead_letters": found.letters, "error": ""}
+
+
+def _show_services(found: Services) -> None:
+    if found.error:
+        typer.echo(f"app-platform: the services could not be asked: {found.error}", err=True)
         return
-    render.table(render.console(), _APPS, map(_app_row, states))
     typer.echo("")
-    if letters is None:
-        typer.echo("set NATS_URL to see the services")
-        return
-    render.table(render.console(), _SERVICES, map(_service_row, consumers))
-    typer.echo(f"\n{letters} dead letters")
+    render.table(render.console(), _SERVICES, map(_service_row, found.consumers))
+    typer.echo(f"\n{found.letters} dead letters")
 
 
 async def _apps(client: KubeClient) -> list[AppState]:
@@ -98,8 +121,13 @@ async def _secrets(client: KubeClient, app: str, now: datetime) -> list[SecretSt
     return [overview.secret_state(intent, now) for intent in intents]
 
 
-async def _services(history: History) -> tuple[list[ConsumerState], int]:
-    return await history.consumers(), sum([1 async for _ in history.dead_letters()])
+async def _services() -> Services:
+    """What NATS knows of them; that it cannot be asked must not hide the apps."""
+    try:
+        async with connect.history() as history:
+            return Services(await history.consumers(), sum([1 async for _ in history.dead_letters()]))
+    except EventStoreError as error:
+        return Services(error=str(error))
 
 
 def _app_row(app: AppState) -> Sequence[str]:
