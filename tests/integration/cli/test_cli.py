@@ -243,7 +243,7 @@ def test_wrong_usage_is_status_2(arguments: tuple[str, ...]) -> None:
 
 
 def test_a_name_that_no_object_has_is_refused(nats_server: NatsServer) -> None:
-    done = program(nats_server, "events", "list", "--app", "my app.>")
+    done = program(nats_server, "events", "list", "--name", "my app.>")
     assert done.returncode == 1
     assert "is not a Kubernetes name" in done.stderr
 

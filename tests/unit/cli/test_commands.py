@@ -1,11 +1,13 @@
 """The list of commands, which is shown without importing any."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from app_platform.cli import commands
-from app_platform.cli.__main__ import COMMANDS, load
+from app_platform.cli.__main__ import COMMANDS, app, load
 
 FOLDER = Path(commands.__file__).parent
 
@@ -21,3 +23,37 @@ def test_a_placeholder_becomes_the_command_with_its_help(name: str) -> None:
     assert command.name == name
     assert command.help.split()[0] == COMMANDS[name].split()[0]
     assert "--install-completion" not in [option for each in command.params for option in each.opts]
+
+
+WITH_APP = [
+    ("doctor",),
+    ("status",),
+    ("events", "list"),
+    ("events", "tail"),
+    ("dead-letters", "list"),
+    ("dead-letters", "redrive", "--all"),
+    ("replay", "--service", "git-committer"),
+    ("verify",),
+    ("export",),
+    ("scaffold", "--image", "ghcr.io/labrats-work/my-app:1.2.3"),
+    ("rotate-key",),
+]
+
+
+@pytest.mark.parametrize("words", WITH_APP, ids=" ".join)
+def test_a_name_that_no_app_has_is_wrong_usage(words: tuple[str, ...]) -> None:
+    done = CliRunner(env={"COLUMNS": "400", "NO_COLOR": "1"}).invoke(app, [*words, "--app", "My_App"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "no app is named 'My_App': a name has lower-case letters" in done.stderr
+
+
+def test_every_command_that_takes_an_app_is_tried() -> None:
+    assert {words[0] for words in WITH_APP} == {
+        name for name in COMMANDS if any("--app" in each.opts for each in parameters(load(name)))
+    }
+
+
+def parameters(command: Any) -> list[Any]:
+    """Those of a command, or of the commands of a group."""
+    inner = getattr(command, "commands", {}).values()
+    return [*command.params, *(each for one in inner for each in one.params)]

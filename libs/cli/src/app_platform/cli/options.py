@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
+from app_platform.contracts import names
+
 
 class Output(StrEnum):
     """How to print."""
@@ -35,8 +37,23 @@ MEANING: Final = {
 }
 """For docs/cli.md."""
 
-AppOption = Annotated[str | None, typer.Option("--app", help="Only of this app.")]
-RequiredApp = Annotated[str, typer.Option("--app", help="The app.")]
+
+def app_name(name: str | None) -> str | None:
+    """The name of an app as it is given, for the callback of an option.
+
+    Raises:
+        typer.BadParameter: No app can have it.
+    """
+    if name is None or names.is_app_name(name):
+        return name
+    raise typer.BadParameter(
+        f"no app is named {name[:80]!r}: a name has lower-case letters, digits and dashes, begins and ends with a letter or digit, "
+        f"has at most {names.MAX_APP_NAME} characters, and does not end in {names.PLATFORM_SUFFIX}"
+    )
+
+
+AppOption = Annotated[str | None, typer.Option("--app", help="Only of this app.", callback=app_name)]
+RequiredApp = Annotated[str, typer.Option("--app", help="The app.", callback=app_name)]
 KindOption = Annotated[
     str | None,
     typer.Option("--kind", help="Only of this kind: registration, secret-intent, secret, commit, flux, …"),

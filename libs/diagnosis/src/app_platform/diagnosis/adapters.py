@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from app_platform.contracts.subjects import SubjectError
 from app_platform.diagnosis.ports import UnreadableError
 from app_platform.kube import (
     Action,
@@ -108,6 +109,8 @@ class RecordedBus:
             return [letter async for _, letter in self._history.dead_letters(app=app)]
         except UnreachableError as error:
             raise UnreadableError(str(error), down=True) from None
+        except SubjectError as error:
+            raise UnreadableError(str(error)) from None
 
 
 class NoBus:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from app_platform.cli import connect, findings
+from app_platform.cli import connect, findings, options
 from app_platform.cli.errors import EventStoreError
 from app_platform.cli.options import Exit, JsonOption, Output, OutputOption
 from app_platform.diagnosis import (
@@ -39,7 +39,9 @@ _STATUS: Final = {State.PROBLEM: Exit.PROBLEM, State.UNKNOWN: Exit.UNKNOWN}
 
 @command.command(help=HELP)
 def doctor(
-    app_name: Annotated[str | None, typer.Option("--app", help="Look at this app.")] = None,
+    app_name: Annotated[
+        str | None, typer.Option("--app", help="Look at this app.", callback=options.app_name)
+    ] = None,
     secret: Annotated[str | None, typer.Option("--secret", help="Only at this secret of the app.")] = None,
     client: Annotated[
         str | None, typer.Option("--client", help="Only at the OIDC client whose Secret has this name.")

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from app_platform.cli import connect, rotate
+from app_platform.cli.options import RequiredApp
 from app_platform.kube import KubeClient
 
 HELP = (
@@ -16,7 +17,7 @@ command: Final = typer.Typer(add_completion=False)
 
 @command.command(help=HELP)
 def rotate_key(
-    app_name: Annotated[str, typer.Option("--app", help="The app whose key is replaced.")],
+    app_name: RequiredApp,
     wait: Annotated[
         bool, typer.Option("--wait", help="Show the progress until the old key has gone.")
     ] = False,

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from app_platform import sops
-from app_platform.cli import apps, connect, findings
+from app_platform.cli import apps, connect, findings, options
 from app_platform.cli.errors import CommandError
 from app_platform.cli.options import Exit, JsonOption, Output, OutputOption
 from app_platform.cli.repository import platform_repository
@@ -31,7 +31,9 @@ _INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
 @command.command(help=HELP)
 def verify_files(
-    app_name: Annotated[str | None, typer.Option("--app", help="Check this app.")] = None,
+    app_name: Annotated[
+        str | None, typer.Option("--app", help="Check this app.", callback=options.app_name)
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Check every app.")] = False,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Print files that are right, too.")
