@@ -104,6 +104,14 @@ def test_a_group_that_is_not_named_is_told(platform: Platform, registered: str) 
     )
 
 
+def test_a_user_without_groups_is_no_problem_for_that(platform: Platform, registered: str) -> None:
+    done = app_platform(
+        environment(platform), "doctor", "--app", registered, "--as-user", "oidc:ada", "--json"
+    )
+    found = {each["check"]: each["state"] for each in map(json.loads, done.stdout.splitlines())}
+    assert (found["groups"], found["rights"]) == ("skipped", "unknown")
+
+
 def test_status_lists_the_apps(platform: Platform, registered: str) -> None:
     done = app_platform(environment(platform), "status")
     assert done.returncode == 0, done.stderr
@@ -128,6 +136,9 @@ def test_status_of_an_app_that_is_not_there(platform: Platform) -> None:
         ("--app", "a", "--flux", "Deployment/x"),
         ("--app", "a", "--flux", "Kustomization/"),
         ("--as-group", "g"),
+        ("--app", "a", "--as-user", "ada"),
+        ("--app", "a", "--as-user", "oidc:"),
+        ("--app", "a", "--as-user", "system:admin"),
     ],
 )
 def test_wrong_usage_is_status_2(arguments: tuple[str, ...]) -> None:

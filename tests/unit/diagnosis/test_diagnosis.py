@@ -21,6 +21,7 @@ from app_platform.diagnosis import (
     diagnose,
     worst,
 )
+from app_platform.kube import User
 from support.fakes.diagnosis import (
     APP,
     HOME,
@@ -641,6 +642,20 @@ async def test_ones_own_rights_are_asked_about_as_oneself() -> None:
     world = healthy()
     await found(AccessTarget(APP, "oidc:dev", ("team-devs",), myself=True), world)
     assert {who for _, who in world.asked} == {None}
+
+
+async def test_of_a_user_alone_only_what_kubernetes_allows_is_judged() -> None:
+    world, ada = healthy(), AccessTarget(APP, "oidc:ada")
+    world.rights = {"list pods in my-app-dev", "create pods/exec in my-app-dev"}
+    findings = [f for f in await found(ada, world) if f.check in {"groups", "rights"}]
+    assert [(f.check, f.state, f.detail) for f in findings] == [
+        ("groups", State.SKIPPED, "no group was named"),
+        ("rights", State.OK, "in my-app-dev: developer"),
+        ("rights", State.UNKNOWN, "without a group Kubernetes allows oidc:ada nothing in my-app-prod"),
+        ("rights", State.UNKNOWN, "without a group Kubernetes allows oidc:ada nothing in my-app-platform"),
+    ]
+    assert {who for _, who in world.asked} == {User("oidc:ada")}
+    assert "--as-group" in findings[-1].advice
 
 
 @pytest.mark.parametrize("target", EVERY, ids=lambda target: type(target).__name__)

@@ -132,11 +132,11 @@ def _of_flux(target: FluxTarget) -> Sequence[Check]:
 
 def _of_access(target: AccessTarget) -> Sequence[Check]:
     groups = target.groups
+    by_role = partial(access.rights_follow, groups=groups)
+    rights = by_role if groups else partial(access.rights_alone, user=target.user)
     return (
         _REGISTERED,
         Check("groups", "A group of theirs is in spec.access", partial(access.groups_match, groups=groups)),
-        Check(
-            "rights", "Kubernetes allows what the role should", partial(access.rights_follow, groups=groups)
-        ),
+        Check("rights", "Kubernetes allows what the role should", rights),
         _CONDITIONS,
     )

@@ -49,7 +49,7 @@ class AccessTarget:
 
     Attributes:
         user: As Kubernetes knows him, for instance ``oidc:ada``; empty to ask about groups alone.
-        groups: As the identity provider names them.
+        groups: As the identity provider names them; without any, only what Kubernetes allows is looked at.
         myself: Whether it is the caller himself: then he needs no right to ask about others.
     """
 

@@ -25,6 +25,7 @@ from app_platform.diagnosis import (
     worst,
 )
 from app_platform.diagnosis.adapters import KubeCluster, NoBus, RecordedBus
+from app_platform.kube import PERSON_PREFIX
 
 HELP = (
     "Look for what is wrong, and say what to do. Without --app: the platform. Needs KUBECONFIG, and NATS_URL for what the "
@@ -35,6 +36,12 @@ HELP = (
 )
 command: Final = typer.Typer(add_completion=False)
 _STATUS: Final = {State.PROBLEM: Exit.PROBLEM, State.UNKNOWN: Exit.UNKNOWN}
+
+
+def _person(name: str | None) -> str | None:
+    if name is None or name.removeprefix(PERSON_PREFIX) not in {"", name}:
+        return name
+    raise typer.BadParameter(f"{name!r}: Kubernetes knows people as {PERSON_PREFIX}NAME")
 
 
 @command.command(help=HELP)
@@ -55,7 +62,12 @@ def doctor(
         typer.Option("--as-group", help="Why can people of this group not see the app? May be repeated."),
     ] = None,
     as_user: Annotated[
-        str | None, typer.Option("--as-user", help="The same for a user, as Kubernetes knows him: oidc:ada.")
+        str | None,
+        typer.Option(
+            "--as-user",
+            help="The same for a user, as Kubernetes knows him: oidc:ada. His groups are not known from that: name them, too.",
+            callback=_person,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Print what is as it should be, too.")] = False,
     output: OutputOption = Output.TABLE,
