@@ -58,9 +58,15 @@ def test_times_are_read(text: str) -> None:
     assert connect.since(text) == datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["yesterday", "", "5", "m", "-5m", "5w", "2026-13-01"])
+@pytest.mark.parametrize("text", ["yesterday", "", "5", "m", "-5m", "5w", "2026-13-01", "²d", "٣d"])
 def test_other_texts_are_wrong_usage(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="neither a time"):
+        connect.since(text)
+
+
+@pytest.mark.parametrize("text", ["99999999999d", "3000000d", "9" * 5000 + "s"])
+def test_what_is_before_all_times_is_wrong_usage(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match=r"is longer ago than the year 1"):
         connect.since(text)
 
 

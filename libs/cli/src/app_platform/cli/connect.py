@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,7 @@ _SETTINGS: Final = {
 }
 _KEYS: Final = {READER: "NATS_READER_NKEY", OPERATOR: "NATS_OPERATOR_NKEY"}
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION: Final = re.compile(r"(?P<number>[0-9]+)(?P<unit>[smhd])")
 
 
 @asynccontextmanager
@@ -186,12 +188,12 @@ def since(text: str | None) -> datetime | None:
     """A point in time: RFC 3339, or how long ago (``90s``, ``15m``, ``2h``, ``1d``).
 
     Raises:
-        typer.BadParameter: It is neither.
+        typer.BadParameter: It is neither, or no time that has been.
     """
     if text is None:
         return None
-    if text[:-1].isdigit() and text[-1] in _UNITS:
-        return datetime.now(UTC) - timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]])
+    if duration := _DURATION.fullmatch(text):
+        return _ago(text, duration["number"], _UNITS[duration["unit"]])
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
@@ -202,3 +204,12 @@ def since(text: str | None) -> datetime | None:
     if parsed > datetime.now(UTC):
         raise typer.BadParameter(f"{text!r} has not come yet: give a time in the past")
     return parsed
+
+
+def _ago(text: str, number: str, seconds: int) -> datetime:
+    try:
+        return datetime.now(UTC) - timedelta(seconds=int(number) * seconds)
+    except (OverflowError, ValueError):  # Python reads no number of more than 4300 digits
+        raise typer.BadParameter(
+            f"{text[:20]!r} is longer ago than the year 1: give a shorter duration"
+        ) from None
