@@ -187,8 +187,10 @@ async def test_a_replay_reaches_one_service(nats_server: NatsServer, nc: Client)
         program(nats_server, "replay", "--service", "git-committer", "--event", "3").stdout
         == "1 events replayed to git-committer\n"
     )
+    gone = program(nats_server, "replay", "--service", "git-committer", "--event", "97-99")
+    assert gone.stderr == "app-platform: event 97-99 is not, or no longer, in the history\n"
 
-    nothing = program(nats_server, "replay", "--service", "git-committer", "--until", "1h")
+    nothing = program(nats_server, "replay", "--service", "git-committer", "--all", "--until", "1h")
     assert nothing.stdout == "0 events replayed to git-committer\n"
 
     async def all_there() -> bool:
@@ -203,7 +205,7 @@ async def test_a_replay_reaches_one_service(nats_server: NatsServer, nc: Client)
     [
         ("events", "list"),
         ("dead-letters", "list"),
-        ("replay", "--service", "git-committer"),
+        ("replay", "--service", "git-committer", "--all"),
         ("events", "show", "1"),
     ],
 )
@@ -232,6 +234,9 @@ def test_without_streams_one_line_says_so(nats_server: NatsServer) -> None:
         ("dead-letters", "redrive", "1", "--service", "git-committer"),
         ("dead-letters", "redrive", "1", "--app", "my-app"),
         ("replay",),
+        ("replay", "--service", "git-committer"),
+        ("replay", "--service", "git-committer", "--until", "1h"),
+        ("replay", "--service", "git-committer", "--app", "my-app", "--all"),
         ("replay", "--service", "nobody"),
         ("unheard-of",),
     ],

@@ -27,8 +27,8 @@ OF_NATS = [
     ("dead-letters", "list"),
     ("dead-letters", "show", "1"),
     ("dead-letters", "redrive", "--all"),
-    ("replay", "--service", "git-committer"),
-    ("replay", "--service", "git-committer", "--dry-run"),
+    ("replay", "--service", "git-committer", "--all"),
+    ("replay", "--service", "git-committer", "--all", "--dry-run"),
 ]
 OF_CLUSTER = [
     ("status",),

@@ -1,7 +1,7 @@
 """``app-platform replay``: recorded events to one service again, or what it would do about them."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -28,58 +28,86 @@ SERVICES: Final = tuple(identity.name for identity in IDENTITIES if identity.hea
 _RANGE: Final = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 
 
+EventOption = Annotated[
+    str | None,
+    typer.Option("--event", help="Only the event with this SEQ, a range of them (100-180), or with this id."),
+]
+EverythingOption = Annotated[
+    bool, typer.Option("--all", help="Every event that is kept, instead of --app, --since and --event.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only say what the service would do about each event.")
+]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events are to be replayed.
+
+    Attributes:
+        event_id: Only the one with this id; empty for all that the query finds.
+        end: Only those told until then; ``None`` for no end.
+        event: What was given to name single events; empty when that was not asked for.
+    """
+
+    query: Query
+    event_id: str = ""
+    end: datetime | None = None
+    event: str = ""
+
+
 @command.command(help=HELP)
 def replay(
     service: Annotated[str, typer.Option("--service", help="The service that gets them: git-committer, …")],
     app_name: AppOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    event: Annotated[
-        str | None,
-        typer.Option(
-            "--event", help="Only the event with this SEQ, a range of them (100-180), or with this id."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what the service would do about each event.")
-    ] = False,
+    event: EventOption = None,
+    everything: EverythingOption = False,
+    dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
 ) -> None:
     if service not in SERVICES:
         raise typer.BadParameter(f"there is no service {service!r} that hears events: {', '.join(SERVICES)}")
-    query, wanted_id = choice(Query(app=app_name, since=connect.since(since)), event)
+    if bool(app_name or since or event) == everything:
+        raise typer.BadParameter("say which events, by --app, --since or --event; or say --all")
+    query, event_id = choice(Query(app=app_name, since=connect.since(since)), event)
+    wanted = Wanted(query, event_id, connect.since(until), event or "")
+    if dry_run:
+        _rehearse(service, wanted, Output.JSON if as_json else output)
+    else:
+        _replay(service, wanted)
 
-    end = connect.since(until)
 
-    async def chosen(history: History) -> list[Recorded]:
-        # Collected first: what is replayed is told to the same stream that is being read.
-        found = [
-            each
-            async for each in history.events(query)
-            if wanted_id in {"", each.event.id} and is_until(each, end)
-        ]
-        if event and not found:
-            raise CommandError(f"event {event} is not, or no longer, in the history")
-        return found
-
+def _replay(service: str, wanted: Wanted) -> None:
     async def again(history: History) -> int:
-        events = await chosen(history)
+        events = await _chosen(history, wanted)
         for recorded in events:
             await history.replay(service, recorded)
         return len(events)
 
-    async def rehearsed(history: History) -> list[tuple[Recorded, DryRun]]:
-        return [(each, await history.rehearse(service, each)) for each in await chosen(history)]
+    typer.echo(f"{connect.run(again, OPERATOR)} events replayed to {service}")
 
-    if dry_run:
-        _show(
-            [pair for pair in connect.run(rehearsed, OPERATOR) if pair[1].outcome != NOT_MINE],
-            service,
-            Output.JSON if as_json else output,
-        )
-    else:
-        typer.echo(f"{connect.run(again, OPERATOR)} events replayed to {service}")
+
+def _rehearse(service: str, wanted: Wanted, output: Output) -> None:
+    async def ask(history: History) -> list[tuple[Recorded, DryRun]]:
+        return [(each, await history.rehearse(service, each)) for each in await _chosen(history, wanted)]
+
+    told = connect.run(ask, OPERATOR)
+    _show([pair for pair in told if pair[1].outcome != NOT_MINE], service, output)
+
+
+async def _chosen(history: History, wanted: Wanted) -> list[Recorded]:
+    """Collected first: what is replayed is told to the same stream that is being read."""
+    found = [
+        each
+        async for each in history.events(wanted.query)
+        if wanted.event_id in {"", each.event.id} and is_until(each, wanted.end)
+    ]
+    if wanted.event and not found:
+        raise CommandError(f"event {wanted.event} is not, or no longer, in the history")
+    return found
 
 
 def is_until(recorded: Recorded, end: datetime | None) -> bool:
