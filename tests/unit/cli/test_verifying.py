@@ -92,7 +92,11 @@ def tampered() -> str:
             "something else than the intent under more, password, user",
         ),
         (
-            {"intents": [replace(INTENT, data={"password": b"new", "user": b"ada"}, settled=False)]},
+            {
+                "intents": [
+                    replace(INTENT, data={"password": b"new", "user": b"ada"}, settled=False, deleting=True)
+                ]
+            },
             State.WARNING,
             "under password; the intent is not committed yet",
         ),
@@ -112,8 +116,59 @@ def test_what_is_wrong_is_told(changes: dict[str, Any], state: State, says: str)
     assert CANARY not in repr(found)
 
 
-def test_an_intent_that_is_not_committed_may_have_no_file() -> None:
-    assert verify(held(files={}, intents=[replace(INTENT, settled=False)])) == []
+NOT_COMMITTED = [
+    ({"status": "Failed", "message": "rename the key 'a b'"}, State.PROBLEM, "Failed: rename the key 'a b'"),
+    ({"status": "Failed"}, State.PROBLEM, "Failed: no reason is given"),
+    ({"status": "Pending"}, State.WARNING, "Pending: what it holds is not committed yet"),
+    ({"status": ""}, State.WARNING, "no service has looked at it: what it holds is not committed yet"),
+]
+
+
+@pytest.mark.parametrize(("changes", "state", "says"), NOT_COMMITTED)
+def test_an_intent_that_is_not_committed_may_have_no_file_and_is_told(
+    changes: dict[str, Any], state: State, says: str
+) -> None:
+    (found,) = verify(held(files={}, intents=[replace(INTENT, settled=False, **changes)]))
+    assert (found.check, found.state, found.detail) == ("intent", state, says)
+    assert str(found.about) == "Secret my-app-platform/database"
+
+
+def test_an_intent_that_goes_is_not_waited_for() -> None:
+    going = replace(INTENT, settled=False, status="Pending", deleting=True)
+    assert verify(held(files={}, intents=[going])) == []
+
+
+def test_an_intent_is_read_as_its_annotations_say() -> None:
+    notes = {names.SECRET_STATUS: "Failed", names.SECRET_MESSAGE: "too large"}
+    intent = Intent.from_object({"metadata": {"name": "database", "annotations": notes}})
+    assert (intent.settled, intent.status, intent.message, intent.deleting) == (
+        False,
+        "Failed",
+        "too large",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": {"password": "a"}},
+        {"data": {"password": "ü"}},
+        {"data": {"password": 7}},
+        {"data": [CANARY]},
+        {"data": CANARY},
+    ],
+)
+def test_what_decrypts_and_is_no_secret_is_told_of_its_file(changes: dict[str, Any]) -> None:
+    (found,) = verify(held(files={PATH: encrypted(**changes)}))
+    assert (found.state, found.title) == (State.PROBLEM, PATH)
+    assert found.detail == "it is no Secret: its data is not keys with values in base64"
+    assert CANARY not in repr(found)
+
+
+def test_a_file_whose_metadata_is_none_is_told_of() -> None:
+    (found,) = verify(held(files={PATH: encrypted(metadata=["database"])}))
+    assert (found.state, found.detail) == (State.PROBLEM, "it is the file of Secret None/None")
 
 
 def test_contents_are_in_no_repr() -> None:

@@ -27,10 +27,9 @@ async def platform_repository(client: KubeClient, registration: Registration) ->
     with tempfile.TemporaryDirectory(prefix="app-platform-") as folder:
         try:
             let_in = credential(repository.url, names.GIT_CREDENTIAL_SECRET, data)
-            clone = await cloned(repository.url, repository.branch, let_in, Path(folder))
+            yield await cloned(repository.url, repository.branch, let_in, Path(folder))
         except (CredentialError, GitError) as error:
             raise CommandError(f"{registration.name}: {error}") from None
-        yield clone
 
 
 async def _credential(client: KubeClient, registration: Registration) -> dict[str, str]:

@@ -7,6 +7,7 @@ Leaves out: what lies outside ``secrets/``, which git-committer puts right in ea
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from app_platform import sops
@@ -25,6 +26,9 @@ class Intent:
     Attributes:
         data: Key to raw value.
         settled: Whether it says that its content is committed.
+        status: As its annotation says; empty while there is none.
+        message: Why it is not committed, as its annotation says.
+        deleting: Whether it is on its way out.
     """
 
     name: str
@@ -32,21 +36,25 @@ class Intent:
     targets: tuple[str, ...]
     data: Mapping[str, bytes] = field(repr=False)
     settled: bool = True
+    status: str = "Committed"
+    message: str = ""
+    deleting: bool = False
 
     @classmethod
     def from_object(cls, obj: Mapping[str, Any]) -> "Intent":
         """From the Secret as the API server returns it."""
         notes = obj["metadata"].get("annotations") or {}
         data = {key: base64.b64decode(value) for key, value in (obj.get("data") or {}).items()}
-        committed = (
-            notes.get(names.SECRET_STATUS) == "Committed" and "deletionTimestamp" not in obj["metadata"]
-        )
+        status, deleting = notes.get(names.SECRET_STATUS, ""), "deletionTimestamp" in obj["metadata"]
         return cls(
             obj["metadata"]["name"],
             obj.get("type") or "Opaque",
             names.listed(notes.get(names.TARGET_NAMESPACES, "")),
             data,
-            committed,
+            status == "Committed" and not deleting,
+            status,
+            notes.get(names.SECRET_MESSAGE, ""),
+            deleting,
         )
 
 
@@ -66,10 +74,10 @@ class Held:
 
 
 def verify(held: Held) -> list[Finding]:
-    """One finding for each file, and one for each that is missing."""
+    """One finding for each file, one for each that is missing, and one for each intent that is not committed."""
     by_name = {intent.name: intent for intent in held.intents}
     found = [_file(held, path, by_name) for path in sorted(held.files) if path != _KEEP]
-    return found + list(_missing(held))
+    return [*found, *_missing(held), *_uncommitted(held)]
 
 
 def _file(held: Held, path: str, intents: Mapping[str, Intent]) -> Finding:
@@ -98,15 +106,32 @@ def _file(held: Held, path: str, intents: Mapping[str, Intent]) -> Finding:
 
 
 def _difference(document: Mapping[str, Any], namespace: str, intent: Intent) -> str:
-    meta = document.get("metadata") or {}
+    meta = document.get("metadata")
+    meta = meta if isinstance(meta, Mapping) else {}
     named = (document.get("kind"), meta.get("namespace"), meta.get("name"))
     if named != ("Secret", namespace, intent.name):
         return f"it is the file of {named[0]} {named[1]}/{named[2]}"
     if document.get("type") != intent.type:
         return f"its type is {document.get('type')}, the intent's {intent.type}"
-    there = {key: base64.b64decode(value) for key, value in (document.get("data") or {}).items()}
+    there = _data(document)
+    if there is None:
+        return "it is no Secret: its data is not keys with values in base64"
     wrong = sorted(key for key in there.keys() | intent.data.keys() if there.get(key) != intent.data.get(key))
     return f"it holds something else than the intent under {', '.join(wrong)}" if wrong else ""
+
+
+def _data(document: Mapping[str, Any]) -> dict[str, bytes] | None:
+    """Key to raw value; ``None`` when it is no data of a Secret."""
+    data = document.get("data") or {}
+    if not isinstance(data, Mapping):
+        return None
+    try:
+        return {str(key): base64.b64decode(value) for key, value in data.items()}
+    except (
+        TypeError,
+        ValueError,
+    ):  # binascii.Error is a ValueError; its text is not told, as it may quote a value
+        return None
 
 
 def _recipients(held: Held, path: str) -> Finding:
@@ -130,6 +155,20 @@ def _missing(held: Held) -> Iterator[Finding]:
                 yield _said(
                     path, State.PROBLEM, "the intent is committed, and this file of it is missing", _ROUND
                 )
+
+
+def _uncommitted(held: Held) -> Iterator[Finding]:
+    for intent in held.intents:
+        if intent.settled or intent.deleting:
+            continue
+        about = Reference("Secret", intent.name, held.registration.platform_namespace)
+        make = partial(Finding, "intent", f"intent {intent.name}", about=about)
+        if intent.status == "Failed":
+            why = intent.message or "no reason is given"
+            yield make(State.PROBLEM, f"Failed: {why}", "Change what the message says; it heals at once.")
+        else:
+            told = f"{intent.status or 'no service has looked at it'}: what it holds is not committed yet"
+            yield make(State.WARNING, told, "Wait, or ask `app-platform doctor`.")
 
 
 def _said(path: str, state: State, detail: str, advice: str = "") -> Finding:
