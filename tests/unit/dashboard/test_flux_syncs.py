@@ -212,6 +212,10 @@ def test_refusals_stand_at_their_field() -> None:
 def _fetched() -> dict[str, Any]:
     return {
         "metadata": {"name": "web", "generation": 1},
-        "spec": {"url": "ssh://git@github.com/acme/web", "interval": "1m"},
+        "spec": {
+            "url": "ssh://git@github.com/acme/web",
+            "interval": "1m",
+            "secretRef": {"name": "deploy-key-web"},
+        },
         "status": {"conditions": [{"type": "Ready", "status": "True"}], "observedGeneration": 1},
     }

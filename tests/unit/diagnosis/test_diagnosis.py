@@ -104,6 +104,7 @@ def delivery(stage: str, message: str = "") -> str:
 
 
 P, W = State.PROBLEM, State.WARNING
+SSH = "ssh://git@github.com/labrats-work/apps.web.git"
 LONG_AGO = NOW - timedelta(minutes=10)
 FAULTS: list[tuple[str, Target, Break, str, State, str, str]] = [
     (
@@ -437,6 +438,24 @@ FAULTS: list[tuple[str, Target, Break, str, State, str, str]] = [
         "deploy key",
     ),
     (
+        "a source whose Secret is missing",
+        OF_SOURCE,
+        put("gitrepositories", flux_object(HOME, {"url": SSH, "secretRef": {"name": "deploy-key-web"}})),
+        "git-repository",
+        P,
+        "the Secret deploy-key-web that spec.secretRef names is not in my-app-platform",
+        "which makes the Secret",
+    ),
+    (
+        "a source over SSH without a key",
+        OF_APP,
+        put("gitrepositories", flux_object(HOME, {"url": SSH})),
+        "git-repositories",
+        P,
+        "it names no Secret with a key",
+        "spec.secretRef",
+    ),
+    (
         "a suspended source",
         OF_APP,
         put("gitrepositories", flux_object(HOME, {"suspend": True})),
@@ -622,6 +641,27 @@ async def test_what_may_not_be_read_is_unknown_and_names_the_right(plural: str) 
     assert {f"this needs the right to list {plural}" in f.detail for f in unknown} == {True}
     assert not [f for f in findings if f.state is State.PROBLEM], "what is not seen is not taken for missing"
     assert worst(findings) is State.UNKNOWN
+
+
+@pytest.mark.parametrize(("status", "states"), [("True", ["ok"]), ("False", ["problem", "unknown"])])
+async def test_whose_secret_may_not_be_looked_for_is_judged_by_what_flux_says(
+    status: str, states: list[str]
+) -> None:
+    world = healthy()
+    spec = {"url": SSH, "secretRef": {"name": "deploy-key-web"}}
+    said = [condition("Ready", status, "AuthenticationFailed", "no")]
+    world.replace("gitrepositories", flux_object(HOME, spec, conditions=said))
+    world.forbidden = {"secrets"}
+    assert [f.state for f in await found(OF_SOURCE, world) if f.check == "git-repository"] == states
+
+
+@pytest.mark.parametrize(
+    "spec", [{"url": "https://forge/x"}, {"url": SSH, "secretRef": {"name": "git-credential"}}]
+)
+async def test_a_source_that_can_be_fetched_has_no_fault(spec: dict[str, Any]) -> None:
+    world = healthy()
+    world.replace("gitrepositories", flux_object(HOME, spec))
+    assert bad(await found(OF_SOURCE, world)) == []
 
 
 async def test_without_an_app_the_rest_is_skipped_not_wrong() -> None:

@@ -6,10 +6,12 @@ Reasons are those of fluxcd/pkg ``apis/meta/conditions.go``, source-controller `
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from app_platform.contracts import names
 from app_platform.contracts.flux_text import without_values
 from app_platform.diagnosis.advice import DECRYPTION_ADVICE
 from app_platform.diagnosis.facts import AppFacts, NotApplicableError
-from app_platform.diagnosis.findings import Reference, Said, ok, problem, warning
+from app_platform.diagnosis.findings import Reference, Said, State, ok, problem, warning
+from app_platform.diagnosis.ports import UnreadableError
 from app_platform.kube import Object
 
 _SOURCE: Final = "GitRepository"
@@ -26,6 +28,14 @@ _ADVICE: Final = {
     "HealthCheckFailed": "It was applied, but something does not become healthy: look at the object that the message names.",
     "PruneFailed": "It was applied, but something that left the repository cannot be removed.",
 }
+_NAME_KEY: Final = (
+    f"Name the Secret {names.DEPLOY_KEY}<its name> in spec.secretRef, and make it under Git Repositories. With an https URL, a public repository "
+    "needs none."
+)
+_MAKE_KEY: Final = (
+    "Open it under Git Repositories and choose Make a deploy key, which makes the Secret; then add the key to the repository. "
+    "Or change spec.secretRef."
+)
 _OTHERWISE: Final = (
     "Check Kustomization: is it reconciling without errors? View conditions for error messages."
 )
@@ -62,6 +72,22 @@ def source(facts: AppFacts, name: str) -> Iterator[Said]:
     artifact = _status(obj).get("artifact") or {}
     fetched = f"fetched {artifact.get('revision', 'nothing')} at {artifact.get('lastUpdateTime', 'no time')}"
     yield from _state(obj, about, fetched)
+    yield from _credential(facts, obj, about)
+
+
+def _credential(facts: AppFacts, obj: Object, about: Reference) -> Iterator[Said]:
+    """The Secret with which it is fetched is named and there; its content is not looked at."""
+    spec = obj.get("spec") or {}
+    name = (spec.get("secretRef") or {}).get("name")
+    if not name:
+        if str(spec.get("url") or "").startswith("ssh://"):
+            yield problem("its URL is one of SSH, and it names no Secret with a key", _NAME_KEY, about)
+        return
+    if isinstance(facts.all_secrets, UnreadableError):
+        if not _is_true(obj):
+            yield Said(State.UNKNOWN, f"its Secret {name}: {facts.all_secrets}", about=about)
+    elif name not in facts.secrets:
+        yield problem(f"the Secret {name} that spec.secretRef names is not in {facts.home}", _MAKE_KEY, about)
 
 
 def kustomization(facts: AppFacts, name: str) -> Iterator[Said]:
