@@ -94,6 +94,22 @@ def test_what_cannot_work_is_refused_with_what_to_change(given: dict[str, Any], 
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("repository", "reference"),
+    [
+        ("git@github.com:labrats-work/apps.my-app.git", {"name": "deploy-key-my-app"}),
+        ("ssh://git@github.com/labrats-work/apps.my-app.git", {"name": "deploy-key-my-app"}),
+        ("https://github.com/labrats-work/apps.my-app.git", None),
+    ],
+)
+def test_over_ssh_flux_is_let_in_by_the_key_that_the_dashboard_makes(
+    repository: str, reference: dict[str, str] | None
+) -> None:
+    source = flux_manifests(WANTED, repository)[0]
+    assert source["spec"].get("secretRef") == reference
+    assert source["metadata"]["name"] == "my-app", "whose key the dashboard calls deploy-key-my-app"
+
+
 def test_flux_follows_the_repository_for_each_namespace() -> None:
     source, dev, prod = flux_manifests(
         WANTED, "git@github.com:labrats-work/apps.my-app.git", deploy_key="deploy-key-a"

@@ -6,9 +6,18 @@ Leaves out: writing files, and the app itself beyond a page that says hello.
 """
 
 from app_platform.scaffold.archives import tar_gz, zipped
-from app_platform.scaffold.flux import flux_manifests
+from app_platform.scaffold.flux import deploy_key_of, flux_manifests
 from app_platform.scaffold.tree import files
 from app_platform.scaffold.wanted import ScaffoldError, Wanted
 from app_platform.scaffold.writing import yaml_text
 
-__all__ = ["ScaffoldError", "Wanted", "files", "flux_manifests", "tar_gz", "yaml_text", "zipped"]
+__all__ = [
+    "ScaffoldError",
+    "Wanted",
+    "deploy_key_of",
+    "files",
+    "flux_manifests",
+    "tar_gz",
+    "yaml_text",
+    "zipped",
+]

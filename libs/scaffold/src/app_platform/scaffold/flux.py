@@ -18,7 +18,8 @@ def flux_manifests(
         wanted: The app repository.
         repository: Its URL, as people write it; an SSH URL for a private one.
         branch: That is deployed.
-        deploy_key: Name of the Secret with its deploy key; empty for a public one.
+        deploy_key: Name of the Secret with its deploy key. Without one: for an SSH URL, which Flux cannot fetch without a key, the one that
+            the dashboard makes for this GitRepository; for another URL none.
 
     Raises:
         ScaffoldError: The URL is none of a repository.
@@ -27,8 +28,8 @@ def flux_manifests(
     if not git_urls.identity(url):
         raise ScaffoldError(f"repository {repository!r}: write it as git@github.com:<owner>/<repository>.git")
     spec: Object = {"interval": _INTERVAL, "url": url, "ref": {"branch": branch}}
-    if deploy_key:
-        spec["secretRef"] = {"name": deploy_key}
+    if key := deploy_key or deploy_key_of(wanted, repository):
+        spec["secretRef"] = {"name": key}
     source = {
         "apiVersion": "source.toolkit.fluxcd.io/v1",
         "kind": "GitRepository",
@@ -36,6 +37,11 @@ def flux_manifests(
         "spec": spec,
     }
     return [source, *(_kustomization(wanted, namespace) for namespace in wanted.targets)]
+
+
+def deploy_key_of(wanted: Wanted, repository: str) -> str:
+    """The Secret with the deploy key that the dashboard makes for the GitRepository; empty where the URL needs none."""
+    return names.DEPLOY_KEY + wanted.app if git_urls.for_flux(repository).startswith("ssh://") else ""
 
 
 def _kustomization(wanted: Wanted, namespace: str) -> Object:

@@ -8,7 +8,7 @@ import typer
 from app_platform.cli import connect
 from app_platform.cli.errors import CommandError
 from app_platform.cli.options import RequiredApp
-from app_platform.scaffold import ScaffoldError, Wanted, files, flux_manifests, yaml_text
+from app_platform.scaffold import ScaffoldError, Wanted, deploy_key_of, files, flux_manifests, yaml_text
 
 HELP = (
     "Write the repository of an app as the guide lays it out: source, Dockerfile, kustomize base and one overlay per namespace. Nothing "
@@ -33,7 +33,10 @@ def scaffold(
     domain: Annotated[str, typer.Option("--domain", help="The app is <app>.<domain>.")] = "hcl.labrats.work",
     repository: Annotated[
         str | None,
-        typer.Option("--repository", help="Its URL: then flux.yaml is written too, to be applied once."),
+        typer.Option(
+            "--repository",
+            help="Its URL: then flux.yaml is written too, to be applied once. For an SSH URL it names the deploy key that the dashboard makes.",
+        ),
     ] = None,
 ) -> None:
     async def write() -> None:
@@ -42,13 +45,28 @@ def scaffold(
             made = files(wanted) | ({"flux.yaml": _flux(wanted, repository)} if repository else {})
         except ScaffoldError as error:
             raise CommandError(str(error)) from None
-        _write(folder or Path(f"apps.{app_name}"), made)
+        there = folder or Path(f"apps.{app_name}")
+        _write(there, made)
+        if repository:
+            typer.echo(next_steps(wanted, repository, there))
 
     connect.execute(write)
 
 
 def _flux(wanted: Wanted, repository: str) -> str:
     return yaml_text(*flux_manifests(wanted, repository))
+
+
+def next_steps(wanted: Wanted, repository: str, folder: Path) -> str:
+    """What is left to be done with ``flux.yaml``."""
+    apply = f"Next: kubectl apply -f {folder / 'flux.yaml'}"
+    key = deploy_key_of(wanted, repository)
+    if not key:
+        return apply
+    return (
+        f"{apply}, then open {wanted.app} under Git Repositories in the dashboard and choose Make a deploy key: that makes the Secret "
+        f"{key}, and shows the key to add to the repository. Or create {wanted.app} there yourself, which makes the key at once."
+    )
 
 
 def _write(folder: Path, made: dict[str, str]) -> None:
