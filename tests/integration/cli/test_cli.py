@@ -39,7 +39,9 @@ def changed(name: str, app: str = "my-app") -> SecretIntentChanged:
     return SecretIntentChanged(app=app, name=name, uid="u", resource_version="1")
 
 
-LETTER = DeadLetter("tester", changed("one").id, changed("one").type, "my-app", "one", 1, 12, "why", now())
+LETTER = DeadLetter(
+    "git-committer", changed("one").id, changed("one").type, "my-app", "one", 1, 12, "why", now()
+)
 
 
 @pytest.fixture
@@ -51,7 +53,10 @@ async def nc(nats_server: NatsServer) -> AsyncIterator[Client]:
         for event in (changed("one"), changed("two"), changed("one", app="other")):
             await publisher.publish(event)
         await keep(
-            client.jetstream(), "app-platform.dead.tester.my-app.secret-intent.one.changed", LETTER, seconds=5
+            client.jetstream(),
+            "app-platform.dead.git-committer.my-app.secret-intent.one.changed",
+            LETTER,
+            seconds=5,
         )
         yield client
 
@@ -80,10 +85,22 @@ def test_events_are_listed_for_pipes(nats_server: NatsServer) -> None:
         e["sequence"] for e in lines(program(nats_server, "events", "list", "--name", "one", "-o", "json"))
     ] == [1, 3]
     assert lines(program(nats_server, "events", "list", "--kind", "commit", "-o", "json")) == []
+    until_then = program(nats_server, "events", "list", "--until", found[1]["time"], "-o", "json")
+    assert [e["sequence"] for e in lines(until_then)] == [1, 2]
     assert len(lines(program(nats_server, "events", "list", "--since", "1h", "-o", "json"))) == 3
     ahead = program(nats_server, "events", "list", "--since", "2999-01-01", "-o", "json")
     assert ahead.returncode == 2
     assert "has not come yet" in ahead.stderr
+
+
+@pytest.mark.usefixtures("nc")
+def test_of_many_events_the_newest_are_listed_and_the_others_counted(nats_server: NatsServer) -> None:
+    done = program(nats_server, "events", "list", "--limit", "2", "-o", "json")
+    assert [e["sequence"] for e in lines(done)] == [2, 3]
+    assert done.stderr == "app-platform: 1 older events are not shown: --limit 0 shows all\n"
+    for enough in ("0", "3", "200"):
+        done = program(nats_server, "events", "list", "--limit", enough, "-o", "json")
+        assert ([e["sequence"] for e in lines(done)], done.stderr) == ([1, 2, 3], "")
 
 
 @pytest.mark.usefixtures("nc")
@@ -138,8 +155,13 @@ def test_a_folder_that_cannot_be_written_to_is_named() -> None:
 @pytest.mark.usefixtures("nc")
 def test_dead_letters_are_listed_and_shown(nats_server: NatsServer) -> None:
     (letter,) = lines(program(nats_server, "dead-letters", "list", "-o", "json"))
-    assert (letter["id"], letter["service"], letter["reason"], letter["attempts"]) == (1, "tester", "why", 12)
-    table = program(nats_server, "dead-letters", "list", "--service", "tester").stdout
+    assert (letter["id"], letter["service"], letter["reason"], letter["attempts"]) == (
+        1,
+        "git-committer",
+        "why",
+        12,
+    )
+    table = program(nats_server, "dead-letters", "list", "--service", "git-committer").stdout
     assert "secret-intent.changed.v1" in table
     assert lines(program(nats_server, "dead-letters", "list", "--app", "other", "-o", "json")) == []
     assert (
@@ -152,7 +174,7 @@ async def test_a_redrive_takes_the_letter_away(nats_server: NatsServer, nc: Clie
     assert done.stdout.splitlines() == [f"1: {changed('one').id}", "1 redriven"]
     assert lines(program(nats_server, "dead-letters", "list", "-o", "json")) == []
     raw = await nc.jetstream().get_last_msg(
-        "EVENTS", "app-platform.replay.tester.my-app.secret-intent.one.changed"
+        "EVENTS", "app-platform.replay.git-committer.my-app.secret-intent.one.changed"
     )
     assert raw.seq == 4
     assert program(nats_server, "dead-letters", "redrive", "1").returncode == 1
@@ -165,7 +187,9 @@ async def test_a_letter_that_cannot_be_redriven_stays_and_stops_no_other(
     unreadable = await js.publish("app-platform.events.my-app.secret-intent.odd.changed", b"no event")
     for name, sequence in (("gone", 99), ("odd", unreadable.seq), ("two", 2)):
         lettered = replace(LETTER, event_id=changed(name).id, name=name, sequence=sequence)
-        await keep(js, f"app-platform.dead.tester.my-app.secret-intent.{name}.changed", lettered, seconds=5)
+        await keep(
+            js, f"app-platform.dead.git-committer.my-app.secret-intent.{name}.changed", lettered, seconds=5
+        )
     done = program(nats_server, "dead-letters", "redrive", "--all")
     assert done.returncode == 1
     assert done.stdout.splitlines() == [f"1: {changed('one').id}", f"4: {changed('two').id}", "2 redriven"]
@@ -228,6 +252,11 @@ def test_without_streams_one_line_says_so(nats_server: NatsServer) -> None:
         ("events", "list", "--since", "yesterday"),
         ("events", "list", "--since", ""),
         ("events", "list", "-o", "xml"),
+        ("events", "list", "--kind", "commits"),
+        ("events", "list", "--limit", "-1"),
+        ("events", "tail", "--kind", "commits"),
+        ("dead-letters", "list", "--service", "nobody"),
+        ("dead-letters", "redrive", "--all", "--service", "watcher"),
         ("events", "show", "one"),
         ("dead-letters", "redrive"),
         ("dead-letters", "redrive", "1", "--all"),

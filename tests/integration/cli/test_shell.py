@@ -20,6 +20,8 @@ PROGRAM = Path(sys.executable).with_name("app-platform")
         ("app-platform re", {"replay"}),
         ("app-platform dead-letters re", {"redrive"}),
         ("app-platform doctor --as", {"--as-group", "--as-user"}),
+        ("app-platform events list --kind secret", {"secret", "secret-intent"}),
+        ("app-platform replay --service git", {"git-committer"}),
     ],
 )
 def test_bash_completes_commands_and_options(typed: str, offered: set[str]) -> None:

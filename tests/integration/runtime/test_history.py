@@ -90,6 +90,14 @@ async def test_what_others_wrote_into_the_stream_is_passed_over(
         await history.event_at(1)
 
 
+async def test_events_until_a_time_are_told(history: History, publisher: Publisher) -> None:
+    await publisher.publish(changed("one"))
+    await publisher.publish(changed("two"))
+    first = await history.event_at(1)
+    assert await names(history.events(Query(until=first.envelope.time))) == ["one"]
+    assert await names(history.events(Query(until=first.envelope.time - timedelta(seconds=1)))) == []
+
+
 async def test_an_event_is_found_by_its_position(history: History, publisher: Publisher) -> None:
     await publisher.publish(changed("one"))
     recorded = await history.event_at(1)

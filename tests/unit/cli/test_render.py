@@ -39,7 +39,7 @@ def test_a_row_has_a_cell_for_each_column() -> None:
     )
     row = render.event_row(Recorded(event, ENVELOPE, 1, ""))
     assert len(row) == len(render.EVENT_COLUMNS)
-    assert row[:4] == ("1", "12:00:00.000", "test", "commit pushed")
+    assert row[:4] == ("1", "2026-01-31T12:00:00.000Z", "test", "commit pushed")
     assert row[-1] == f"{'a' * 12}: -s0, -s1, -s2, -s3, -s4 and 2 more (1 files)"
 
 

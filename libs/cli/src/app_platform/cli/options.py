@@ -1,11 +1,13 @@
 """Options that several commands share."""
 
+from collections.abc import Callable, Sequence
 from enum import IntEnum, StrEnum
 from typing import Annotated, Final
 
 import typer
 
-from app_platform.contracts import names
+from app_platform.contracts import EVENT_CLASSES, names
+from app_platform.runtime.permissions import IDENTITIES
 
 
 class Output(StrEnum):
@@ -37,6 +39,9 @@ MEANING: Final = {
 }
 """For docs/cli.md."""
 
+KINDS: Final = tuple(dict.fromkeys(event.kind for event in EVENT_CLASSES))
+SERVICES: Final = tuple(identity.name for identity in IDENTITIES if identity.hears)
+
 
 def app_name(name: str | None) -> str | None:
     """The name of an app as it is given, for the callback of an option.
@@ -52,11 +57,36 @@ def app_name(name: str | None) -> str | None:
     )
 
 
+def _one_of(known: Sequence[str], what: str) -> Callable[[str | None], str | None]:
+    """For the callback of an option. Not an Enum, as the names are listed elsewhere already."""
+
+    def checked(given: str | None) -> str | None:
+        if given is None or given in known:
+            return given
+        raise typer.BadParameter(f"there is no {what} {given[:80]!r}: {', '.join(known)}")
+
+    return checked
+
+
+def _beginning(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """For the completion of an option."""
+
+    def completed(incomplete: str) -> list[str]:
+        return [name for name in known if name.startswith(incomplete)]
+
+    return completed
+
+
 AppOption = Annotated[str | None, typer.Option("--app", help="Only of this app.", callback=app_name)]
 RequiredApp = Annotated[str, typer.Option("--app", help="The app.", callback=app_name)]
 KindOption = Annotated[
     str | None,
-    typer.Option("--kind", help="Only of this kind: registration, secret-intent, secret, commit, flux, …"),
+    typer.Option(
+        "--kind",
+        help=f"Only of this kind: {', '.join(KINDS)}.",
+        callback=_one_of(KINDS, "kind"),
+        autocompletion=_beginning(KINDS),
+    ),
 ]
 NameOption = Annotated[str | None, typer.Option("--name", help="Only of the object with this name.")]
 SinceOption = Annotated[
@@ -65,6 +95,24 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     str | None, typer.Option("--until", help="Only until then, told in the same ways as --since.")
 ]
-ServiceOption = Annotated[str | None, typer.Option("--service", help="Only of this service.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Only the newest so many; 0 for all.")]
+ServiceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--service",
+        help=f"Only of this service: {', '.join(SERVICES)}.",
+        callback=_one_of(SERVICES, "service that hears events"),
+        autocompletion=_beginning(SERVICES),
+    ),
+]
+RequiredService = Annotated[
+    str,
+    typer.Option(
+        "--service",
+        help=f"The service that gets them: {', '.join(SERVICES)}.",
+        callback=_one_of(SERVICES, "service that hears events"),
+        autocompletion=_beginning(SERVICES),
+    ),
+]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="table, or json: one object a line.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The same as -o json.")]

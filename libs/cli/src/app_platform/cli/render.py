@@ -6,6 +6,7 @@ Guarantees: JSON output is one object a line (https://jsonlines.org) and its fie
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC
 from typing import Any, Final, TypedDict
 
 from rich.console import Console
@@ -54,12 +55,12 @@ def _some(items: Sequence[str], shown: int = 5) -> str:
 
 def event_row(recorded: Recorded) -> tuple[str, ...]:
     """One line of the table of events."""
-    event, time = recorded.event, recorded.envelope.time
+    event, time = recorded.event, recorded.envelope.time.astimezone(UTC)
     source = recorded.envelope.source.rsplit("/", 1)[-1]
     what = f"{event.kind} {event.verb}"
     return (
         str(recorded.sequence),
-        f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}",
+        f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z",
         source,
         what,
         event.app,

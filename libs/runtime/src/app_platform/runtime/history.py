@@ -55,6 +55,7 @@ class Query:
     Attributes:
         first: Position of the first one; instead of ``since``.
         last: Position of the last one.
+        until: Only what was told until then, as each event says itself.
     """
 
     app: str | None = None
@@ -63,6 +64,7 @@ class Query:
     since: datetime | None = None
     first: int | None = None
     last: int | None = None
+    until: datetime | None = None
 
     @property
     def subject(self) -> str:
@@ -94,10 +96,12 @@ class History:
             if query.last is not None and stored.sequence > query.last:
                 return
             try:
-                yield await self._recorded(stored.data, stored.headers, stored.sequence)
+                recorded = await self._recorded(stored.data, stored.headers, stored.sequence)
             except UnreadableEventError:
                 # Written by a later version, or by hand with another tool; it is not ours to show.
                 continue
+            if query.until is None or recorded.envelope.time <= query.until:
+                yield recorded
 
     async def latest(self, query: Query, most: int) -> list[Recorded]:
         """The latest events that there are now, in the order they were told.

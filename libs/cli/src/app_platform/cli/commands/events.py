@@ -1,37 +1,78 @@
 """``app-platform events``: what happened."""
 
+from collections import deque
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from app_platform.cli import connect, render
-from app_platform.cli.options import AppOption, KindOption, NameOption, Output, OutputOption, SinceOption
+from app_platform.cli.options import (
+    AppOption,
+    KindOption,
+    LimitOption,
+    NameOption,
+    Output,
+    OutputOption,
+    SinceOption,
+    UntilOption,
+)
 from app_platform.runtime.history import History, Query, Recorded
 
 command: Final = typer.Typer(add_completion=False, no_args_is_help=True, help="What happened.")
+_PAGE: Final = 1000
 
 
 @command.command(
     "list",
-    help="Events, oldest first.\n\nExample: app-platform events list --app my-app --name database --since 1h",
+    help="The newest events, oldest first; what --limit left out is told on standard error. Times are UTC.\n\nExample: app-platform events list --app my-app --name database --since 1h",
 )
 def list_events(
     app_name: AppOption = None,
     kind: KindOption = None,
     name: NameOption = None,
     since: SinceOption = None,
+    until: UntilOption = None,
+    limit: LimitOption = 200,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    query = Query(app_name, kind, name, connect.since(since))
+    query = Query(app_name, kind, name, connect.since(since), until=connect.since(until))
 
-    async def collect(history: History) -> list[Recorded]:
-        return [recorded async for recorded in history.events(query)]
+    async def show(history: History) -> None:
+        if limit:
+            await _show_newest(history, query, limit, output)
+        else:
+            await _show_all(history, query, output)
 
-    _print(connect.run(collect), output)
+    connect.run(show)
 
 
-def _print(found: list[Recorded], output: Output) -> None:
+async def _show_newest(history: History, query: Query, limit: int, output: Output) -> None:
+    kept: deque[Recorded] = deque(maxlen=limit)
+    count = 0
+    async for recorded in history.events(query):
+        kept.append(recorded)
+        count += 1
+    _print(kept, output)
+    if count > limit:
+        typer.echo(f"app-platform: {count - limit} older events are not shown: --limit 0 shows all", err=True)
+
+
+async def _show_all(history: History, query: Query, output: Output) -> None:
+    """In tables of so many rows, so that memory holds no more of them."""
+    page: list[Recorded] = []
+    shown = False
+    async for recorded in history.events(query):
+        page.append(recorded)
+        if len(page) == _PAGE:
+            _print(page, output)
+            page, shown = [], True
+    if page or not shown:
+        _print(page, output)
+
+
+def _print(found: Iterable[Recorded], output: Output) -> None:
     if output is Output.JSON:
         for recorded in found:
             typer.echo(render.line(render.event_json(recorded)))

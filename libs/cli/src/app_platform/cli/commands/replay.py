@@ -2,18 +2,25 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
 from app_platform.cli import connect, render
 from app_platform.cli.errors import CommandError
-from app_platform.cli.options import AppOption, JsonOption, Output, OutputOption, SinceOption, UntilOption
+from app_platform.cli.options import (
+    AppOption,
+    JsonOption,
+    Output,
+    OutputOption,
+    RequiredService,
+    SinceOption,
+    UntilOption,
+)
 from app_platform.contracts.dry_run import DryRun
 from app_platform.runtime.dry_run import NOT_MINE
 from app_platform.runtime.history import History, Query, Recorded
-from app_platform.runtime.permissions import IDENTITIES, OPERATOR
+from app_platform.runtime.permissions import OPERATOR
 
 HELP = (
     "Deliver recorded events to one service again. Handlers look at the present state, so when nothing is amiss "
@@ -24,7 +31,6 @@ HELP = (
     "app-platform replay --service git-committer --since 2h --until 1h --dry-run --json"
 )
 command: Final = typer.Typer(add_completion=False)
-SERVICES: Final = tuple(identity.name for identity in IDENTITIES if identity.hears)
 _RANGE: Final = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?")
 
 
@@ -46,19 +52,17 @@ class Wanted:
 
     Attributes:
         event_id: Only the one with this id; empty for all that the query finds.
-        end: Only those told until then; ``None`` for no end.
         event: What was given to name single events; empty when that was not asked for.
     """
 
     query: Query
     event_id: str = ""
-    end: datetime | None = None
     event: str = ""
 
 
 @command.command(help=HELP)
 def replay(
-    service: Annotated[str, typer.Option("--service", help="The service that gets them: git-committer, …")],
+    service: RequiredService,
     app_name: AppOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -68,12 +72,10 @@ def replay(
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
 ) -> None:
-    if service not in SERVICES:
-        raise typer.BadParameter(f"there is no service {service!r} that hears events: {', '.join(SERVICES)}")
     if bool(app_name or since or event) == everything:
         raise typer.BadParameter("say which events, by --app, --since or --event; or say --all")
-    query, event_id = choice(Query(app=app_name, since=connect.since(since)), event)
-    wanted = Wanted(query, event_id, connect.since(until), event or "")
+    query = Query(app=app_name, since=connect.since(since), until=connect.since(until))
+    wanted = Wanted(*choice(query, event), event or "")
     if dry_run:
         _rehearse(service, wanted, Output.JSON if as_json else output)
     else:
@@ -100,19 +102,10 @@ def _rehearse(service: str, wanted: Wanted, output: Output) -> None:
 
 async def _chosen(history: History, wanted: Wanted) -> list[Recorded]:
     """Collected first: what is replayed is told to the same stream that is being read."""
-    found = [
-        each
-        async for each in history.events(wanted.query)
-        if wanted.event_id in {"", each.event.id} and is_until(each, wanted.end)
-    ]
+    found = [each async for each in history.events(wanted.query) if wanted.event_id in {"", each.event.id}]
     if wanted.event and not found:
         raise CommandError(f"event {wanted.event} is not, or no longer, in the history")
     return found
-
-
-def is_until(recorded: Recorded, end: datetime | None) -> bool:
-    """Whether an event was told before the end of the time that is asked for."""
-    return end is None or recorded.envelope.time <= end
 
 
 def choice(query: Query, event: str | None) -> tuple[Query, str]:
