@@ -22,7 +22,8 @@ _HEAD: Final = f"""\
 
 It needs `NATS_URL` (or `APP_PLATFORM_NATS_URL`) for what happened, and `KUBECONFIG` for what is; locally `.local/env` has both. What it can see and
 do are your rights in the cluster and in NATS. Tables are for people and may change; with `-o json` each line is one object whose fields stay within
-a version. Without a terminal, or with `NO_COLOR` set, there are no colours. `{PROGRAM} --install-completion` teaches your shell to complete it.
+a version. Without a terminal, or with `NO_COLOR` set, there are no colours. `{PROGRAM} --install-completion` teaches your shell to complete it,
+and `{PROGRAM} --version` says which version it is.
 
 ## Exit status
 
@@ -47,10 +48,12 @@ def _json() -> str:
         "events list`, `events show`, `events tail": event,
         "dead-letters list": f"`id`, {_of(DeadLetter)}",
         "dead-letters show": "the same, `event` as above or null, and `note`, which says why it is null",
+        "dead-letters redrive": "`redriven`, how many were; `left`, each `id`, `reason`",
         "doctor`, `verify": _of(Finding),
         "status": f"`apps`, each {_of(AppState)}; `services`, each {_of(ConsumerState)}; `dead_letters`; `error`, which says why the last two are null",
         "status --app": f"`app` as above; `secrets`, each {_of(SecretState)}",
         "replay --dry-run": f"`event` as above, {_of(DryRun)}; each step {_of(Step)}",
+        "replay": "`service`, `replayed`, how many were",
         "export": _of(Change),
     }
     table = "".join(f"| `{commands}` | {held} |\n" for commands, held in rows.items())

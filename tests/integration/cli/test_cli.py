@@ -75,6 +75,7 @@ def test_events_are_listed_for_people(nats_server: NatsServer) -> None:
 @pytest.mark.usefixtures("nc")
 def test_events_are_listed_for_pipes(nats_server: NatsServer) -> None:
     found = lines(program(nats_server, "events", "list", "-o", "json"))
+    assert lines(program(nats_server, "events", "list", "--json")) == found
     assert [(e["sequence"], e["data"]["app"], e["data"]["name"]) for e in found] == [
         (1, "my-app", "one"),
         (2, "my-app", "two"),
@@ -107,6 +108,8 @@ def test_of_many_events_the_newest_are_listed_and_the_others_counted(nats_server
 def test_one_event_is_shown(nats_server: NatsServer) -> None:
     done = program(nats_server, "events", "show", "2")
     assert json.loads(done.stdout)["data"]["name"] == "two"
+    (line,) = lines(program(nats_server, "events", "show", "2", "--json"))
+    assert line == json.loads(done.stdout)
     gone = program(nats_server, "events", "show", "99")
     assert (gone.returncode, gone.stdout) == (1, "")
     assert gone.stderr.startswith("app-platform: event 99 has left the history")
@@ -114,7 +117,7 @@ def test_one_event_is_shown(nats_server: NatsServer) -> None:
 
 async def test_events_are_followed(nats_server: NatsServer, nc: Client) -> None:
     with subprocess.Popen(  # noqa: ASYNC220 - its lines are read as they come
-        [sys.executable, "-u", "-m", "app_platform.cli", "events", "tail", "--since", "1h", "-o", "json"],
+        [sys.executable, "-u", "-m", "app_platform.cli", "events", "tail", "--since", "1h", "--json"],
         env={**environment(nats_server.url), "PATH": os.environ["PATH"]},
         stdout=subprocess.PIPE,
         text=True,
@@ -161,6 +164,9 @@ def test_dead_letters_are_listed_and_shown(nats_server: NatsServer) -> None:
         "why",
         12,
     )
+    assert lines(program(nats_server, "dead-letters", "list", "--json")) == [letter]
+    (shown,) = lines(program(nats_server, "dead-letters", "show", "1", "--json"))
+    assert (shown["id"], shown["event"]["data"]["name"], shown["note"]) == (1, "one", "")
     table = program(nats_server, "dead-letters", "list", "--service", "git-committer").stdout
     assert "secret-intent.changed.v1" in table
     assert lines(program(nats_server, "dead-letters", "list", "--app", "other", "-o", "json")) == []
@@ -200,6 +206,11 @@ async def test_a_letter_that_cannot_be_redriven_stays_and_stops_no_other(
     )
     left = lines(program(nats_server, "dead-letters", "list", "-o", "json"))
     assert [letter["id"] for letter in left] == [2, 3]
+    piped = program(nats_server, "dead-letters", "redrive", "--all", "--json")
+    assert (piped.returncode, len(piped.stderr.splitlines())) == (1, 2)
+    (told,) = [json.loads(line) for line in piped.stdout.splitlines()]
+    assert (told["redriven"], [each["id"] for each in told["left"]]) == (0, [2, 3])
+    assert told["left"][0]["reason"] == "event 99 has left the history"
     shown = json.loads(program(nats_server, "dead-letters", "show", "2").stdout)
     assert (shown["id"], shown["event"], shown["note"]) == (2, None, "event 99 has left the history")
 
@@ -214,8 +225,8 @@ async def test_a_replay_reaches_one_service(nats_server: NatsServer, nc: Client)
     gone = program(nats_server, "replay", "--service", "git-committer", "--event", "97-99")
     assert gone.stderr == "app-platform: event 97-99 is not, or no longer, in the history\n"
 
-    nothing = program(nats_server, "replay", "--service", "git-committer", "--all", "--until", "1h")
-    assert nothing.stdout == "0 events replayed to git-committer\n"
+    nothing = program(nats_server, "replay", "--service", "git-committer", "--all", "--until", "1h", "--json")
+    assert lines(nothing) == [{"service": "git-committer", "replayed": 0}]
 
     async def all_there() -> bool:
         return (await nc.jetstream().stream_info("EVENTS")).state.messages == 6

@@ -1,5 +1,7 @@
 """The list of commands, which is shown without importing any."""
 
+import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from typer.testing import CliRunner
 
 from app_platform.cli import commands
 from app_platform.cli.__main__ import COMMANDS, app, load
+from app_platform.cli.options import MEANING, Exit
 
 FOLDER = Path(commands.__file__).parent
 
@@ -57,3 +60,20 @@ def parameters(command: Any) -> list[Any]:
     """Those of a command, or of the commands of a group."""
     inner = getattr(command, "commands", {}).values()
     return [*command.params, *(each for one in inner for each in one.params)]
+
+
+def test_it_tells_its_version() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"app-platform {version('app-platform-cli')}\n")
+
+
+@pytest.mark.parametrize("name", ["doctor", "status", "verify", "export"])
+def test_a_status_of_its_own_is_in_the_help(name: str) -> None:
+    """Those that MEANING of options names with statuses beyond 0, 1 and 2."""
+    assert "Exit status: 0 " in load(name).help
+    assert f"`{name}`" in MEANING[Exit.PROBLEM] + MEANING[Exit.UNKNOWN]
+
+
+def test_no_other_command_has_a_status_of_its_own() -> None:
+    told = set(re.findall(r"`([a-z-]+)`", MEANING[Exit.PROBLEM] + MEANING[Exit.UNKNOWN]))
+    assert told == {"doctor", "status", "verify", "export"}

@@ -6,7 +6,6 @@ from typing import cast
 import pytest
 
 from app_platform.cli.commands import events
-from app_platform.cli.options import Output
 from app_platform.contracts import SecretIntentChanged
 from app_platform.runtime.history import History, Query, Recorded
 from support.samples import ENVELOPE
@@ -33,5 +32,5 @@ async def test_without_a_limit_a_table_is_printed_in_parts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], count: int, printed: list[str]
 ) -> None:
     monkeypatch.setattr(events, "_PAGE", 2)
-    await events._show_all(cast("History", Past(count)), Query(), Output.TABLE)  # noqa: SLF001 - what prints
+    await events._show_all(cast("History", Past(count)), Query(), as_json=False)  # noqa: SLF001 - what prints
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == printed

@@ -5,7 +5,8 @@ come at once, though most commands know Kubernetes, NATS and the events.
 """
 
 from importlib import import_module
-from typing import Any, Final
+from importlib.metadata import version
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -48,6 +49,23 @@ app: Final = typer.Typer(
     pretty_exceptions_show_locals=False,  # they may hold values
     help="See and steer the App Platform. Needs NATS_URL for what happened, KUBECONFIG for what is. NO_COLOR is respected.",
 )
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - as Typer calls it
+    if asked:
+        typer.echo(f"app-platform {version('app-platform-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    shown: Annotated[  # noqa: FBT002 - an option
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """What holds for every command; each has its own module."""
+    del shown
 
 
 def _placeholder() -> None:

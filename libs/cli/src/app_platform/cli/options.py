@@ -116,3 +116,9 @@ RequiredService = Annotated[
 ]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="table, or json: one object a line.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
+LineOption = Annotated[bool, typer.Option("--json", help="As one line of JSON, without colours.")]
+
+
+def wants_json(output: Output, *, as_json: bool) -> bool:
+    """Whether JSON is asked for, in either way."""
+    return as_json or output is Output.JSON

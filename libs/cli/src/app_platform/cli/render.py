@@ -1,4 +1,4 @@
-"""What the command prints: tables for people, JSON for pipes. Pure, but for the console given.
+"""What the command prints: tables for people, JSON for pipes. Pure, but for the console given and ``show``.
 
 Guarantees: JSON output is one object a line (https://jsonlines.org) and its fields do not change within a version.
 """
@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC
 from typing import Any, Final, TypedDict
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -157,6 +158,14 @@ def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]
     for row in rows:
         out.add_row(*row)
     console.print(out)
+
+
+def show(record: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one record: as a line for pipes, or indented and coloured for people."""
+    if as_json:
+        typer.echo(line(record))
+    else:
+        Console(width=None).print_json(line(record))
 
 
 def line(record: Mapping[str, Any]) -> str:

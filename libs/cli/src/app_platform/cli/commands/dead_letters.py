@@ -1,12 +1,21 @@
 """``app-platform dead-letters``: what was given up, and giving it to its service again."""
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from app_platform.cli import connect, render
-from app_platform.cli.options import AppOption, Exit, Output, OutputOption, ServiceOption
+from app_platform.cli.options import (
+    AppOption,
+    Exit,
+    JsonOption,
+    LineOption,
+    Output,
+    OutputOption,
+    ServiceOption,
+    wants_json,
+)
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import GoneError, History
 from app_platform.runtime.permissions import OPERATOR
@@ -16,18 +25,33 @@ command: Final = typer.Typer(
 )
 
 
+@dataclass(frozen=True)
+class Result:
+    """What became of a dead letter that was to be redriven.
+
+    Attributes:
+        reason: Why it was not; empty when it was.
+    """
+
+    position: int
+    reason: str = ""
+
+
 @command.command(
     "list",
     help="What was given up and why, oldest first.\n\nExample: app-platform dead-letters list --service git-committer",
 )
 def list_letters(
-    service: ServiceOption = None, app_name: AppOption = None, output: OutputOption = Output.TABLE
+    service: ServiceOption = None,
+    app_name: AppOption = None,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
 ) -> None:
     async def collect(history: History) -> list[tuple[int, DeadLetter]]:
         return [found async for found in history.dead_letters(service, app_name)]
 
     found = connect.run(collect)
-    if output is Output.JSON:
+    if wants_json(output, as_json=as_json):
         for position, letter in found:
             typer.echo(render.line(render.letter_json(position, letter)))
     else:
@@ -41,12 +65,13 @@ def list_letters(
 )
 def show_letter(
     position: Annotated[int, typer.Argument(metavar="ID", help="ID of the dead letter.")],
+    as_json: LineOption = False,
 ) -> None:
     async def look(history: History) -> dict[str, object]:
         letter = await history.dead_letter(position)
         return {**render.letter_json(position, letter), **await _event_of(history, letter)}
 
-    Console(width=None).print_json(render.line(connect.run(look)))
+    render.show(connect.run(look), as_json=as_json)
 
 
 async def _event_of(history: History, letter: DeadLetter) -> dict[str, object]:
@@ -70,27 +95,33 @@ def redrive(
     everything: Annotated[bool, typer.Option("--all", help="All that --service and --app leave.")] = False,
     service: ServiceOption = None,
     app_name: AppOption = None,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
 ) -> None:
     if bool(positions) == everything:
         raise typer.BadParameter("name dead letters, or say --all")
     if positions and (service or app_name):
         raise typer.BadParameter("--service and --app choose among --all; leave them out where IDs are named")
+    piped = wants_json(output, as_json=as_json)
 
-    async def again(history: History) -> int:
+    async def again(history: History) -> list[Result]:
         chosen = positions or [p async for p, _ in history.dead_letters(service, app_name)]
-        redriven = [await _redriven(history, position) for position in chosen]
-        typer.echo(f"{sum(redriven)} redriven")
-        return len(redriven) - sum(redriven)
+        return [await _redriven(history, position, quiet=piped) for position in chosen]
 
-    raise typer.Exit(Exit.IMPOSSIBLE if connect.run(again, OPERATOR) else Exit.DONE)
+    results = connect.run(again, OPERATOR)
+    left = [{"id": each.position, "reason": each.reason} for each in results if each.reason]
+    redriven = len(results) - len(left)
+    typer.echo(render.line({"redriven": redriven, "left": left}) if piped else f"{redriven} redriven")
+    raise typer.Exit(Exit.IMPOSSIBLE if left else Exit.DONE)
 
 
-async def _redriven(history: History, position: int) -> bool:
-    """Whether it was; says so, or why not."""
+async def _redriven(history: History, position: int, *, quiet: bool) -> Result:
+    """Redrive one, and say so, or why not; an interruption must not hide what was done before it."""
     try:
         recorded = await history.redrive(position)
     except GoneError as error:
         typer.echo(f"app-platform: dead letter {position} is not redriven: {error}", err=True)
-        return False
-    typer.echo(f"{position}: {recorded.event.id}")
-    return True
+        return Result(position, str(error))
+    if not quiet:
+        typer.echo(f"{position}: {recorded.event.id}")
+    return Result(position)

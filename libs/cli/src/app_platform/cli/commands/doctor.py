@@ -8,7 +8,7 @@ import typer
 
 from app_platform.cli import connect, findings, options
 from app_platform.cli.errors import EventStoreError
-from app_platform.cli.options import Exit, JsonOption, Output, OutputOption
+from app_platform.cli.options import Exit, JsonOption, Output, OutputOption, wants_json
 from app_platform.diagnosis import (
     AccessTarget,
     AppTarget,
@@ -82,7 +82,7 @@ def doctor(
     found = connect.execute(
         lambda: _look(target or AccessTarget(app_name or "", as_user or "", tuple(as_group or ())))
     )
-    findings.show(found, as_json=as_json or output is Output.JSON, everything=everything)
+    findings.show(found, as_json=wants_json(output, as_json=as_json), everything=everything)
     raise typer.Exit(_STATUS.get(worst(found), Exit.DONE))
 
 

@@ -5,18 +5,20 @@ from collections.abc import Iterable
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from app_platform.cli import connect, render
 from app_platform.cli.options import (
     AppOption,
+    JsonOption,
     KindOption,
     LimitOption,
+    LineOption,
     NameOption,
     Output,
     OutputOption,
     SinceOption,
     UntilOption,
+    wants_json,
 )
 from app_platform.runtime.history import History, Query, Recorded
 
@@ -36,44 +38,46 @@ def list_events(
     until: UntilOption = None,
     limit: LimitOption = 200,
     output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
 ) -> None:
+    wanted = wants_json(output, as_json=as_json)
     query = Query(app_name, kind, name, connect.since(since), until=connect.since(until))
 
     async def show(history: History) -> None:
         if limit:
-            await _show_newest(history, query, limit, output)
+            await _show_newest(history, query, limit, as_json=wanted)
         else:
-            await _show_all(history, query, output)
+            await _show_all(history, query, as_json=wanted)
 
     connect.run(show)
 
 
-async def _show_newest(history: History, query: Query, limit: int, output: Output) -> None:
+async def _show_newest(history: History, query: Query, limit: int, *, as_json: bool) -> None:
     kept: deque[Recorded] = deque(maxlen=limit)
     count = 0
     async for recorded in history.events(query):
         kept.append(recorded)
         count += 1
-    _print(kept, output)
+    _print(kept, as_json=as_json)
     if count > limit:
         typer.echo(f"app-platform: {count - limit} older events are not shown: --limit 0 shows all", err=True)
 
 
-async def _show_all(history: History, query: Query, output: Output) -> None:
+async def _show_all(history: History, query: Query, *, as_json: bool) -> None:
     """In tables of so many rows, so that memory holds no more of them."""
     page: list[Recorded] = []
     shown = False
     async for recorded in history.events(query):
         page.append(recorded)
         if len(page) == _PAGE:
-            _print(page, output)
+            _print(page, as_json=as_json)
             page, shown = [], True
     if page or not shown:
-        _print(page, output)
+        _print(page, as_json=as_json)
 
 
-def _print(found: Iterable[Recorded], output: Output) -> None:
-    if output is Output.JSON:
+def _print(found: Iterable[Recorded], *, as_json: bool) -> None:
+    if as_json:
         for recorded in found:
             typer.echo(render.line(render.event_json(recorded)))
     else:
@@ -83,9 +87,11 @@ def _print(found: Iterable[Recorded], output: Output) -> None:
 @command.command(
     "show", help="One event in full, by its number from the list.\n\nExample: app-platform events show 42"
 )
-def show_event(sequence: Annotated[int, typer.Argument(help="SEQ of the event.")]) -> None:
+def show_event(
+    sequence: Annotated[int, typer.Argument(help="SEQ of the event.")], as_json: LineOption = False
+) -> None:
     recorded = connect.run(lambda history: history.event_at(sequence))
-    Console(width=None).print_json(render.line(render.event_json(recorded)))
+    render.show(render.event_json(recorded), as_json=as_json)
 
 
 @command.command(
@@ -97,12 +103,14 @@ def tail_events(
     name: NameOption = None,
     since: SinceOption = "0s",
     output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
 ) -> None:
+    wanted = wants_json(output, as_json=as_json)
     query = Query(app_name, kind, name, connect.since(since))
 
     async def follow(history: History) -> None:
         async for recorded in history.events(query, follow=True):
-            if output is Output.JSON:
+            if wanted:
                 typer.echo(render.line(render.event_json(recorded)))
             else:
                 typer.echo("  ".join(render.event_row(recorded)))

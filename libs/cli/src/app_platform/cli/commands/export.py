@@ -19,6 +19,7 @@ from app_platform.kube import KubeClient
 HELP = (
     "An audit of the secrets: who changed which keys when, in which namespace, by which commit. Read from the platform repositories, "
     "which keep it for ever; key names, never values. Needs the rights of an operator.\n\n"
+    "Exit status: 0 all is in it, 4 an app could not be read, and is named.\n\n"
     "Examples:\n\napp-platform export --app my-app > audit.csv\n\napp-platform export --since 30d -o jsonl"
 )
 command: Final = typer.Typer(add_completion=False)
@@ -39,11 +40,12 @@ def export(
     output: Annotated[
         Format, typer.Option("-o", "--output", help="csv (RFC 4180), or jsonl: one object a line.")
     ] = Format.CSV,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as -o jsonl.")] = False,
 ) -> None:
     start = connect.since(since)
     found, missing = connect.run_on_cluster(lambda client: _collect(client, app_name))
     chosen = [change for change in found if name in {None, change.secret} and _is_after(change, start)]
-    _print(chosen, output)
+    _print(chosen, Format.JSON_LINES if as_json else output)
     for why in missing:
         typer.echo(f"app-platform: not in this export: {why}", err=True)
     raise typer.Exit(Exit.UNKNOWN if missing else Exit.DONE)

@@ -16,6 +16,7 @@ from app_platform.cli.options import (
     RequiredService,
     SinceOption,
     UntilOption,
+    wants_json,
 )
 from app_platform.contracts.dry_run import DryRun
 from app_platform.runtime.dry_run import NOT_MINE
@@ -76,28 +77,27 @@ def replay(
         raise typer.BadParameter("say which events, by --app, --since or --event; or say --all")
     query = Query(app=app_name, since=connect.since(since), until=connect.since(until))
     wanted = Wanted(*choice(query, event), event or "")
-    if dry_run:
-        _rehearse(service, wanted, Output.JSON if as_json else output)
-    else:
-        _replay(service, wanted)
+    (_rehearse if dry_run else _replay)(service, wanted, as_json=wants_json(output, as_json=as_json))
 
 
-def _replay(service: str, wanted: Wanted) -> None:
+def _replay(service: str, wanted: Wanted, *, as_json: bool) -> None:
     async def again(history: History) -> int:
         events = await _chosen(history, wanted)
         for recorded in events:
             await history.replay(service, recorded)
         return len(events)
 
-    typer.echo(f"{connect.run(again, OPERATOR)} events replayed to {service}")
+    count = connect.run(again, OPERATOR)
+    told = render.line({"service": service, "replayed": count})
+    typer.echo(told if as_json else f"{count} events replayed to {service}")
 
 
-def _rehearse(service: str, wanted: Wanted, output: Output) -> None:
+def _rehearse(service: str, wanted: Wanted, *, as_json: bool) -> None:
     async def ask(history: History) -> list[tuple[Recorded, DryRun]]:
         return [(each, await history.rehearse(service, each)) for each in await _chosen(history, wanted)]
 
     told = connect.run(ask, OPERATOR)
-    _show([pair for pair in told if pair[1].outcome != NOT_MINE], service, output)
+    _show([pair for pair in told if pair[1].outcome != NOT_MINE], service, as_json=as_json)
 
 
 async def _chosen(history: History, wanted: Wanted) -> list[Recorded]:
@@ -119,11 +119,11 @@ def choice(query: Query, event: str | None) -> tuple[Query, str]:
     return (replace(query, app=parts[1]) if len(parts) > 2 else query), event  # noqa: PLR2004 - these three
 
 
-def _show(told: list[tuple[Recorded, DryRun]], service: str, output: Output) -> None:
+def _show(told: list[tuple[Recorded, DryRun]], service: str, *, as_json: bool) -> None:
     for recorded, answer in told:
-        if output is Output.JSON:
+        if as_json:
             typer.echo(render.line({"event": render.event_json(recorded), **answer.to_json()}))
         else:
             typer.echo("\n".join(render.dry_run_lines(recorded, answer)))
-    if output is Output.TABLE:
+    if not as_json:
         typer.echo(f"{len(told)} events that {service} acts on; nothing was done")

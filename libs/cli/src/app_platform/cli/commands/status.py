@@ -10,7 +10,7 @@ import typer
 
 from app_platform.cli import apps, connect, overview, render
 from app_platform.cli.errors import CommandError, EventStoreError
-from app_platform.cli.options import AppOption, Exit, JsonOption, Output, OutputOption
+from app_platform.cli.options import AppOption, Exit, JsonOption, Output, OutputOption, wants_json
 from app_platform.cli.overview import AppState, SecretState
 from app_platform.contracts import names
 from app_platform.kube import SECRETS, Forbidden, KubeClient, Selector
@@ -49,14 +49,14 @@ def status(
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
 ) -> None:
-    wants_json = as_json or output is Output.JSON
+    piped = wants_json(output, as_json=as_json)
     if app_name:
-        _show_app(app_name, wants_json=wants_json)
+        _show_app(app_name, as_json=piped)
     else:
-        _show_all(wants_json=wants_json)
+        _show_all(as_json=piped)
 
 
-def _show_app(app_name: str, *, wants_json: bool) -> None:
+def _show_app(app_name: str, *, as_json: bool) -> None:
     async def look(client: KubeClient) -> tuple[AppState, list[SecretState]]:
         registration = await apps.registration(client, app_name)
         secrets = await _secrets(client, app_name, datetime.now(UTC))
@@ -67,7 +67,7 @@ def _show_app(app_name: str, *, wants_json: bool) -> None:
         return overview.app_state(registration, secrets), secrets
 
     app, secrets = connect.run_on_cluster(look)
-    if wants_json:
+    if as_json:
         found = {"app": overview.as_json(app), "secrets": [overview.as_json(secret) for secret in secrets]}
         typer.echo(render.line(found))
         return
@@ -76,10 +76,10 @@ def _show_app(app_name: str, *, wants_json: bool) -> None:
     render.table(render.console(), _SECRETS, map(_secret_row, secrets))
 
 
-def _show_all(*, wants_json: bool) -> None:
+def _show_all(*, as_json: bool) -> None:
     states = connect.run_on_cluster(_apps)
     services = connect.execute(_services)
-    if wants_json:
+    if as_json:
         found = {"apps": [overview.as_json(app) for app in states], **_services_json(services)}
         typer.echo(render.line(found))
     else:

@@ -8,7 +8,7 @@ import typer
 from app_platform import sops
 from app_platform.cli import apps, connect, findings, options
 from app_platform.cli.errors import CommandError
-from app_platform.cli.options import Exit, JsonOption, Output, OutputOption
+from app_platform.cli.options import Exit, JsonOption, Output, OutputOption, wants_json
 from app_platform.cli.repository import platform_repository
 from app_platform.cli.verifying import Held, Intent, verify
 from app_platform.contracts import Registration, names
@@ -44,7 +44,7 @@ def verify_files(
     if bool(app_name) == everything:
         raise typer.BadParameter("name an app with --app, or say --all")
     found = connect.run_on_cluster(lambda client: _verify(client, app_name))
-    findings.show(found, as_json=as_json or output is Output.JSON, everything=verbose)
+    findings.show(found, as_json=wants_json(output, as_json=as_json), everything=verbose)
     raise typer.Exit({State.PROBLEM: Exit.PROBLEM, State.UNKNOWN: Exit.UNKNOWN}.get(worst(found), Exit.DONE))
 
 
