@@ -1,13 +1,10 @@
-"""What the command prints, and how it reads times."""
+"""What the command prints."""
 
 import json
-from datetime import UTC, datetime, timedelta
 
-import pytest
-import typer
 from hypothesis import given
 
-from app_platform.cli import connect, render
+from app_platform.cli import render
 from app_platform.contracts import CommitPushed, Event, RemovedIntent
 from app_platform.runtime.dead_letters import DeadLetter
 from app_platform.runtime.history import Recorded
@@ -41,34 +38,3 @@ def test_a_row_has_a_cell_for_each_column() -> None:
     assert len(row) == len(render.EVENT_COLUMNS)
     assert row[:4] == ("1", "2026-01-31T12:00:00.000Z", "test", "commit pushed")
     assert row[-1] == f"{'a' * 12}: -s0, -s1, -s2, -s3, -s4 and 2 more (1 files)"
-
-
-@pytest.mark.parametrize(
-    ("text", "ago"), [("0s", 0), ("90s", 90), ("15m", 900), ("2h", 7200), ("1d", 86_400)]
-)
-def test_durations_are_read(text: str, ago: int) -> None:
-    before = datetime.now(UTC)
-    found = connect.since(text)
-    assert found is not None
-    assert before <= found + timedelta(seconds=ago) <= datetime.now(UTC)
-
-
-@pytest.mark.parametrize("text", ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31T13:00:00+01:00"])
-def test_times_are_read(text: str) -> None:
-    assert connect.since(text) == datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("text", ["yesterday", "", "5", "m", "-5m", "5w", "2026-13-01", "²d", "٣d"])
-def test_other_texts_are_wrong_usage(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="neither a time"):
-        connect.since(text)
-
-
-@pytest.mark.parametrize("text", ["99999999999d", "3000000d", "9" * 5000 + "s"])
-def test_what_is_before_all_times_is_wrong_usage(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match=r"is longer ago than the year 1"):
-        connect.since(text)
-
-
-def test_no_time_is_no_limit() -> None:
-    assert connect.since(None) is None

@@ -3,10 +3,8 @@
 import asyncio
 import logging
 import os
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -53,8 +51,6 @@ _SETTINGS: Final = {
     "APP_PLATFORM_NATS_CERTIFICATE_KEY": "NATS_KEY",
 }
 _KEYS: Final = {READER: "NATS_READER_NKEY", OPERATOR: "NATS_OPERATOR_NKEY"}
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION: Final = re.compile(r"(?P<number>[0-9]+)(?P<unit>[smhd])")
 
 
 @asynccontextmanager
@@ -182,34 +178,3 @@ def _server() -> str:
 
 def _fail(message: str) -> None:
     typer.echo(f"app-platform: {message}", err=True)
-
-
-def since(text: str | None) -> datetime | None:
-    """A point in time: RFC 3339, or how long ago (``90s``, ``15m``, ``2h``, ``1d``).
-
-    Raises:
-        typer.BadParameter: It is neither, or no time that has been.
-    """
-    if text is None:
-        return None
-    if duration := _DURATION.fullmatch(text):
-        return _ago(text, duration["number"], _UNITS[duration["unit"]])
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is neither a time (2026-01-31T12:00:00Z) nor a duration (90s, 15m, 2h, 1d)"
-        ) from None
-    parsed = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    if parsed > datetime.now(UTC):
-        raise typer.BadParameter(f"{text!r} has not come yet: give a time in the past")
-    return parsed
-
-
-def _ago(text: str, number: str, seconds: int) -> datetime:
-    try:
-        return datetime.now(UTC) - timedelta(seconds=int(number) * seconds)
-    except (OverflowError, ValueError):  # Python reads no number of more than 4300 digits
-        raise typer.BadParameter(
-            f"{text[:20]!r} is longer ago than the year 1: give a shorter duration"
-        ) from None

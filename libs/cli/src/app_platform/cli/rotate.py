@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app_platform.cli.apps import registration as read
@@ -19,17 +20,29 @@ class RotationError(CommandError):
     """The key is not being replaced; the text says why and what to do."""
 
 
-async def ask(client: KubeClient, app: str) -> str:
-    """Ask for a new key; returns the request, by which it can be followed.
+@dataclass(frozen=True)
+class Asked:
+    """A request for a new key.
+
+    Attributes:
+        request: By which it can be followed.
+        new: Whether it was made now; if not, it was under way already.
+    """
+
+    request: str
+    new: bool
+
+
+async def ask(client: KubeClient, app: str, *, again: bool = False) -> Asked:
+    """Ask for a new key, unless one is on its way and another is not wanted ``again``.
 
     Raises:
-        CommandError: There is no such app, or the last request has not been served yet.
+        CommandError: There is no such app.
     """
     registration = await read(client, app)
-    if registration.rotate_key not in {"", registration.status.rotation.request}:
-        raise RotationError(
-            f"{app}: a new key was asked for before and has not been begun: see `kubectl get apr {app}`"
-        )
+    running = under_way(registration)
+    if running and not again:
+        return Asked(running, new=False)
     request = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     note = {
         "metadata": {
@@ -39,15 +52,35 @@ async def ask(client: KubeClient, app: str) -> str:
         }
     }
     await client.merge_patch(REGISTRATIONS, app, None, note)
-    return request
+    return Asked(request, new=True)
 
 
-async def follow(client: KubeClient, app: str, request: str, show: Callable[[str], None]) -> None:
+def under_way(registration: Registration) -> str:
+    """The request whose key is on its way; empty when there is none. Files may be encrypted anew without one, because of a setting."""
+    rotation = registration.status.rotation
+    if registration.rotate_key not in {"", rotation.request}:
+        return registration.rotate_key
+    return "" if rotation.phase in {"", _DONE} else rotation.request
+
+
+async def follow(
+    client: KubeClient, app: str, request: str, show: Callable[[str], None], patience: timedelta
+) -> None:
     """Show each step until the old key has gone.
 
     Raises:
-        RotationError: Somebody asked for another key meanwhile.
+        RotationError: It took longer than the patience, or somebody asked for another key meanwhile.
     """
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            await _follow(client, app, request, show)
+    except TimeoutError:
+        raise RotationError(
+            f"{app}: the old key has not gone after {patience.total_seconds():.0f} s. It goes on by itself: follow it by the same command"
+        ) from None
+
+
+async def _follow(client: KubeClient, app: str, request: str, show: Callable[[str], None]) -> None:
     shown = ""
     while True:
         registration = await read(client, app)
@@ -57,7 +90,7 @@ async def follow(client: KubeClient, app: str, request: str, show: Callable[[str
             shown = line
         if is_done(registration, request):
             return
-        if registration.rotate_key != request:
+        if registration.rotate_key not in {"", request}:
             raise RotationError(f"{app}: another key was asked for meanwhile ({registration.rotate_key!r})")
         await asyncio.sleep(_LOOK_SECONDS)
 

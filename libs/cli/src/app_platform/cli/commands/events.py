@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from app_platform.cli import connect, render
+from app_platform.cli import connect, render, times
 from app_platform.cli.options import (
     AppOption,
     JsonOption,
@@ -41,7 +41,7 @@ def list_events(
     as_json: JsonOption = False,
 ) -> None:
     wanted = wants_json(output, as_json=as_json)
-    query = Query(app_name, kind, name, connect.since(since), until=connect.since(until))
+    query = Query(app_name, kind, name, times.since(since), until=times.since(until))
 
     async def show(history: History) -> None:
         if limit:
@@ -106,7 +106,7 @@ def tail_events(
     as_json: JsonOption = False,
 ) -> None:
     wanted = wants_json(output, as_json=as_json)
-    query = Query(app_name, kind, name, connect.since(since))
+    query = Query(app_name, kind, name, times.since(since))
 
     async def follow(history: History) -> None:
         async for recorded in history.events(query, follow=True):

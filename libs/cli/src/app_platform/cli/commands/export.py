@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from app_platform.cli import apps, auditing, connect, render
+from app_platform.cli import apps, auditing, connect, render, times
 from app_platform.cli.errors import CommandError
 from app_platform.cli.options import AppOption, Exit, NameOption, SinceOption
 from app_platform.cli.repository import platform_repository
@@ -42,7 +42,7 @@ def export(
     ] = Format.CSV,
     as_json: Annotated[bool, typer.Option("--json", help="The same as -o jsonl.")] = False,
 ) -> None:
-    start = connect.since(since)
+    start = times.since(since)
     found, missing = connect.run_on_cluster(lambda client: _collect(client, app_name))
     chosen = [change for change in found if name in {None, change.secret} and _is_after(change, start)]
     _print(chosen, Format.JSON_LINES if as_json else output)

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from app_platform.cli import connect, render
+from app_platform.cli import connect, render, times
 from app_platform.cli.errors import CommandError
 from app_platform.cli.options import (
     AppOption,
@@ -75,7 +75,7 @@ def replay(
 ) -> None:
     if bool(app_name or since or event) == everything:
         raise typer.BadParameter("say which events, by --app, --since or --event; or say --all")
-    query = Query(app=app_name, since=connect.since(since), until=connect.since(until))
+    query = Query(app=app_name, since=times.since(since), until=times.since(until))
     wanted = Wanted(*choice(query, event), event or "")
     (_rehearse if dry_run else _replay)(service, wanted, as_json=wants_json(output, as_json=as_json))
 
