@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from app_platform.cli import overview
-from app_platform.cli.findings import summary
+from app_platform.cli.findings import status, summary
+from app_platform.cli.options import Exit
 from app_platform.contracts import Registration
 from app_platform.diagnosis import Finding, State
 from support.fakes.diagnosis import condition, healthy_registration, intent
@@ -60,3 +61,16 @@ def test_ages_are_short(seconds: int, text: str) -> None:
 def test_findings_are_counted_the_worst_first() -> None:
     made = [Finding("x", "X", state, "d") for state in (State.OK, State.PROBLEM, State.OK, State.PROBLEM)]
     assert summary(made) == "2 problems, 2 ok"
+
+
+@pytest.mark.parametrize(
+    ("states", "exit_status"),
+    [
+        ((), Exit.DONE),
+        ((State.OK, State.WARNING, State.SKIPPED), Exit.DONE),
+        ((State.UNKNOWN, State.WARNING), Exit.UNKNOWN),
+        ((State.UNKNOWN, State.PROBLEM), Exit.PROBLEM),
+    ],
+)
+def test_the_exit_status_is_that_of_the_worst(states: tuple[State, ...], exit_status: Exit) -> None:
+    assert status([Finding("x", "X", state, "d") for state in states]) is exit_status

@@ -1,1 +1,1 @@
-"""The ``app-platform`` command: what happened, what was given up, and giving it to a service again."""
+"""The ``app-platform`` command: what is wrong and what to do, how apps and services are, what happened, what was given up, and steering it."""

@@ -1,9 +1,14 @@
 """Registrations as the commands read them: what cannot be read is said in words, and hides no other app."""
 
+from typing import Final
+
 from app_platform.cli.errors import CommandError
-from app_platform.contracts import Registration
-from app_platform.kube import KubeClient, NotFound
+from app_platform.contracts import Registration, names
+from app_platform.kube import KubeClient, NotFound, Selector
 from app_platform.kube.registrations import REGISTRATIONS, UnparsedError, all_parsed, parsed
+
+INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
+"""Which Secrets of a platform namespace are intents."""
 
 
 async def registration(client: KubeClient, app: str) -> Registration:

@@ -9,7 +9,8 @@ import typer
 from rich.text import Text
 
 from app_platform.cli import render
-from app_platform.diagnosis import Finding, State
+from app_platform.cli.options import Exit
+from app_platform.diagnosis import Finding, State, worst
 
 _STYLES: Final = {
     State.OK: "green",
@@ -33,6 +34,11 @@ def show(found: Sequence[Finding], *, as_json: bool, everything: bool) -> None:
             for line in lines(finding):
                 console.print(line)
     console.print(summary(found))
+
+
+def status(found: Sequence[Finding]) -> Exit:
+    """With which a command ends that looked for what is wrong."""
+    return {State.PROBLEM: Exit.PROBLEM, State.UNKNOWN: Exit.UNKNOWN}.get(worst(found), Exit.DONE)
 
 
 def lines(finding: Finding) -> list[Text]:

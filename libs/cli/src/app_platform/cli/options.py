@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from app_platform.contracts import EVENT_CLASSES, names
-from app_platform.runtime.permissions import IDENTITIES
+from app_platform.runtime.permissions import HEARING
 
 
 class Output(StrEnum):
@@ -40,7 +40,6 @@ MEANING: Final = {
 """For docs/cli.md."""
 
 KINDS: Final = tuple(dict.fromkeys(event.kind for event in EVENT_CLASSES))
-SERVICES: Final = tuple(identity.name for identity in IDENTITIES if identity.hears)
 
 
 def app_name(name: str | None) -> str | None:
@@ -100,18 +99,18 @@ ServiceOption = Annotated[
     str | None,
     typer.Option(
         "--service",
-        help=f"Only of this service: {', '.join(SERVICES)}.",
-        callback=_one_of(SERVICES, "service that hears events"),
-        autocompletion=_beginning(SERVICES),
+        help=f"Only of this service: {', '.join(HEARING)}.",
+        callback=_one_of(HEARING, "service that hears events"),
+        autocompletion=_beginning(HEARING),
     ),
 ]
 RequiredService = Annotated[
     str,
     typer.Option(
         "--service",
-        help=f"The service that gets them: {', '.join(SERVICES)}.",
-        callback=_one_of(SERVICES, "service that hears events"),
-        autocompletion=_beginning(SERVICES),
+        help=f"The service that gets them: {', '.join(HEARING)}.",
+        callback=_one_of(HEARING, "service that hears events"),
+        autocompletion=_beginning(HEARING),
     ),
 ]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="table, or json: one object a line.")]

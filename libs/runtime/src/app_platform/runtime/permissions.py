@@ -136,6 +136,9 @@ IDENTITIES: Final = (
     Identity(OPERATOR, reads=True, steers=True),
 )
 
+HEARING: Final = tuple(identity.name for identity in IDENTITIES if identity.hears)
+"""The services that events are delivered to, each by its durable consumer."""
+
 
 @dataclass(frozen=True, order=True)
 class Request:

@@ -8,7 +8,7 @@ import typer
 
 from app_platform.cli import connect, findings, options
 from app_platform.cli.errors import EventStoreError
-from app_platform.cli.options import Exit, JsonOption, Output, OutputOption, wants_json
+from app_platform.cli.options import JsonOption, Output, OutputOption, wants_json
 from app_platform.diagnosis import (
     AccessTarget,
     AppTarget,
@@ -19,10 +19,8 @@ from app_platform.diagnosis import (
     PlatformTarget,
     Reader,
     SecretTarget,
-    State,
     Target,
     diagnose,
-    worst,
 )
 from app_platform.diagnosis.adapters import KubeCluster, NoBus, RecordedBus
 from app_platform.kube import PERSON_PREFIX
@@ -35,13 +33,26 @@ HELP = (
     "app-platform doctor --app my-app --flux Kustomization/web\n\napp-platform doctor --app my-app --as-group my-app-readers"
 )
 command: Final = typer.Typer(add_completion=False)
-_STATUS: Final = {State.PROBLEM: Exit.PROBLEM, State.UNKNOWN: Exit.UNKNOWN}
 
 
 def _person(name: str | None) -> str | None:
     if name is None or name.removeprefix(PERSON_PREFIX) not in {"", name}:
         return name
     raise typer.BadParameter(f"{name!r}: Kubernetes knows people as {PERSON_PREFIX}NAME")
+
+
+GroupsOption = Annotated[
+    list[str] | None,
+    typer.Option("--as-group", help="Why can people of this group not see the app? May be repeated."),
+]
+UserOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-user",
+        help="The same for a user, as Kubernetes knows him: oidc:ada. His groups are not known from that: name them, too.",
+        callback=_person,
+    ),
+]
 
 
 @command.command(help=HELP)
@@ -57,18 +68,8 @@ def doctor(
         str | None,
         typer.Option("--flux", help="Only at this Flux object: GitRepository/NAME or Kustomization/NAME."),
     ] = None,
-    as_group: Annotated[
-        list[str] | None,
-        typer.Option("--as-group", help="Why can people of this group not see the app? May be repeated."),
-    ] = None,
-    as_user: Annotated[
-        str | None,
-        typer.Option(
-            "--as-user",
-            help="The same for a user, as Kubernetes knows him: oidc:ada. His groups are not known from that: name them, too.",
-            callback=_person,
-        ),
-    ] = None,
+    as_group: GroupsOption = None,
+    as_user: UserOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Print what is as it should be, too.")] = False,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
@@ -83,7 +84,7 @@ def doctor(
         lambda: _look(target or AccessTarget(app_name or "", as_user or "", tuple(as_group or ())))
     )
     findings.show(found, as_json=wants_json(output, as_json=as_json), everything=everything)
-    raise typer.Exit(_STATUS.get(worst(found), Exit.DONE))
+    raise typer.Exit(findings.status(found))
 
 
 def _target(app: str | None, secret: str | None, client: str | None, flux: str | None) -> Target:

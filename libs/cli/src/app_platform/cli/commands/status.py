@@ -13,7 +13,7 @@ from app_platform.cli.errors import CommandError, EventStoreError
 from app_platform.cli.options import AppOption, Exit, JsonOption, Output, OutputOption, wants_json
 from app_platform.cli.overview import AppState, SecretState
 from app_platform.contracts import names
-from app_platform.kube import SECRETS, Forbidden, KubeClient, Selector
+from app_platform.kube import SECRETS, Forbidden, KubeClient
 from app_platform.runtime.consumers import ConsumerState
 
 HELP = (
@@ -26,7 +26,6 @@ command: Final = typer.Typer(add_completion=False)
 _APPS: Final = ("APP", "READY", "PART", "NAMESPACES", "SECRETS", "PENDING", "OLDEST", "FAILED", "MESSAGE")
 _SECRETS: Final = ("SECRET", "STATUS", "AGE", "LIVE", "KEYS", "COMMIT", "MESSAGE")
 _SERVICES: Final = ("SERVICE", "WAITING", "IN-HAND", "REDELIVERED", "ASKING")
-_INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ async def _apps(client: KubeClient) -> list[AppState]:
 
 async def _secrets(client: KubeClient, app: str, now: datetime) -> list[SecretState] | None:
     try:
-        intents = await client.list(SECRETS, names.platform_namespace(app), _INTENTS, metadata_only=True)
+        intents = await client.list(SECRETS, names.platform_namespace(app), apps.INTENTS, metadata_only=True)
     except Forbidden:
         return None
     return [overview.secret_state(intent, now) for intent in intents]

@@ -8,12 +8,12 @@ import typer
 from app_platform import sops
 from app_platform.cli import apps, connect, findings, options
 from app_platform.cli.errors import CommandError
-from app_platform.cli.options import Exit, JsonOption, Output, OutputOption, wants_json
+from app_platform.cli.options import JsonOption, Output, OutputOption, wants_json
 from app_platform.cli.repository import platform_repository
 from app_platform.cli.verifying import Held, Intent, verify
 from app_platform.contracts import Registration, names
 from app_platform.diagnosis import Finding, Reference, State, worst
-from app_platform.kube import SECRETS, Forbidden, KubeClient, NotFound, Selector
+from app_platform.kube import SECRETS, Forbidden, KubeClient, NotFound
 from app_platform.kube.registrations import REGISTRATIONS
 
 HELP = (
@@ -26,7 +26,6 @@ command: Final = typer.Typer(add_completion=False)
 _AT_ONCE: Final = 4
 _SETTLING: Final = 5.0
 """Seconds after which a difference is looked at again: a commit may have been made between reading Git and the intents."""
-_INTENTS: Final = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
 
 
 @command.command(help=HELP)
@@ -45,7 +44,7 @@ def verify_files(
         raise typer.BadParameter("name an app with --app, or say --all")
     found = connect.run_on_cluster(lambda client: _verify(client, app_name))
     findings.show(found, as_json=wants_json(output, as_json=as_json), everything=verbose)
-    raise typer.Exit({State.PROBLEM: Exit.PROBLEM, State.UNKNOWN: Exit.UNKNOWN}.get(worst(found), Exit.DONE))
+    raise typer.Exit(findings.status(found))
 
 
 async def _verify(client: KubeClient, app_name: str | None) -> list[Finding]:
@@ -90,7 +89,7 @@ async def _once(client: KubeClient, app: str) -> list[Finding]:
 async def _intents(client: KubeClient, registration: Registration) -> list[Intent]:
     home = registration.platform_namespace
     try:
-        return [Intent.from_object(obj) for obj in await client.list(SECRETS, home, _INTENTS)]
+        return [Intent.from_object(obj) for obj in await client.list(SECRETS, home, apps.INTENTS)]
     except Forbidden:
         raise CommandError(f"this needs the right to list secrets in {home}") from None
 

@@ -9,9 +9,9 @@ from app_platform.diagnosis.findings import Reference, Said, ok, problem, warnin
 from app_platform.diagnosis.ports import UnreadableError
 from app_platform.runtime.consumers import ConsumerState
 from app_platform.runtime.dead_letters import DeadLetter
+from app_platform.runtime.permissions import HEARING
 from app_platform.runtime.settings import RuntimeSettings
 
-CONSUMERS: Final = ("namespace-rbac", "secrets-encryptor", "git-committer", "oidc-registrar")
 _FULL: Final = RuntimeSettings.model_fields["in_hand"].default
 """Messages in the hands of one replica, unless it is set otherwise: from here on it need not ask for more."""
 _STUCK: Final = timedelta(minutes=10)
@@ -39,7 +39,7 @@ def nats(facts: PlatformFacts) -> Iterator[Said]:
 
 def services(facts: PlatformFacts) -> Iterator[Said]:
     """Every service takes events, and is not far behind."""
-    for name in CONSUMERS:
+    for name in HEARING:
         yield _consumer(name, facts.consumers.get(name), facts.now)
 
 
