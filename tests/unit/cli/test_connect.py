@@ -1,6 +1,7 @@
 """Which errors a command tells in one line, and as whose."""
 
 import errno
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -61,3 +62,14 @@ async def test_a_key_that_cannot_be_read_is_of_the_event_store(
     with pytest.raises(EventStoreError, match=r"the NATS key .* cannot be read"):
         async with connect.history():
             pass
+
+
+def test_a_command_leaves_the_loggers_of_the_process_as_they_were() -> None:
+    logger = logging.getLogger("app_platform")
+    before = logger.level
+
+    async def level() -> int:
+        return logger.level
+
+    assert connect.execute(level) == logging.CRITICAL, "while it runs"
+    assert logger.level == before

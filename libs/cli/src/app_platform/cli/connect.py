@@ -123,14 +123,13 @@ def run_on_cluster(command: Callable[[KubeClient], Awaitable[T]]) -> T:
 
 def execute(command: Callable[[], Awaitable[T]]) -> T:
     """Run a command that opens what it needs itself; exits likewise."""
-    # What the clients try on the way is no news; the end of it is told below.
-    logging.getLogger("app_platform").setLevel(logging.CRITICAL)
 
     async def begun() -> T:
         return await command()
 
     try:
-        return asyncio.run(begun())
+        with _quietly():
+            return asyncio.run(begun())
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
     except _TOLD as error:
@@ -142,6 +141,18 @@ def execute(command: Callable[[], Awaitable[T]]) -> T:
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     raise typer.Exit(Exit.IMPOSSIBLE)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What the clients try on the way is no news: the end of it is told."""
+    logger = logging.getLogger("app_platform")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _is_of_nats(error: Exception) -> bool:
