@@ -16,9 +16,11 @@ from typing import Final
 
 from app_platform.local.options import Options
 from app_platform.local.platform import Platform
-from bench import baseline, github, kubeseal, many_apps, pages, pipeline, sops_files
+from bench import baseline, costs, github, kubeseal, many_apps, pages, pipeline, sops_files
 
 RESULT: Final = Path(".local/bench.json")
+_NOTICED: Final = 0.0001
+"""Seconds of CPU, of which less is not shown."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder:
         say(f"pages of the dashboard, {apps} rows")
         rows += of_pages(apps, pages.measure(Path(folder), apps))
+    with tempfile.TemporaryDirectory(prefix="bench-costs-") as folder:
+        say("what a secret, a round and being there cost, with 50 apps")
+        rows += of_costs(costs.measure(Path(folder), 50))
     show(rows)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
@@ -214,6 +219,25 @@ def of_pages(count: int, found: pages.Pages) -> list[Row]:
         )
         for name, each in figures.items()
     ]
+
+
+def of_costs(found: costs.Costs) -> list[Row]:
+    """What work costs: figures to size by, without a wish."""
+    what = {
+        "one secret, created with others until it is committed": found.secret,
+        f"one app in a round, with {found.secrets} secrets that did not change": found.look,
+        f"one second with {found.apps} apps and nothing to do": found.idle,
+    }
+    return [
+        Row(f"CPU for {label}", _spent(spent), "-", met=True, bound="see docs/sizing.md")
+        for label, spent in what.items()
+    ]
+
+
+def _spent(spent: costs.Spent) -> str:
+    most_first = sorted(spent.cpu.items(), key=lambda each: -each[1])
+    parts = [f"{name} {cpu * 1000:.1f} ms" for name, cpu in most_first if cpu >= _NOTICED]
+    return ", ".join((*parts, f"{spent.stored:.0f} bytes of history"))
 
 
 def say(text: str) -> None:
