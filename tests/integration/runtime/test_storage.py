@@ -25,10 +25,10 @@ PATIENCE = 90.0
 
 @asynccontextmanager
 async def watched(
-    nc: Client, told: Metrics, allowed: int | None = None
+    nc: Client, told: Metrics, allowed: int | None = None, seconds: float = 0.2
 ) -> AsyncIterator[Callable[[str], dict[str, float]]]:
     """The numbers of each stream, by its name, while they are kept up to date."""
-    looking = asyncio.create_task(Storage(nc, allowed, seconds=0.2).run())
+    looking = asyncio.create_task(Storage(nc, allowed, seconds).run())
 
     def of(metric: str) -> dict[str, float]:
         found = told.values(f"app_platform.{metric}")
@@ -69,6 +69,15 @@ async def test_a_stream_that_is_not_there_is_led_by_nobody(nc: Client, told: Met
     async with watched(nc, told) as of:
         await until(lambda: of("stream.led").get("DEAD_LETTERS") == 0, "it is noticed")
         assert of("stream.messages").keys() == STREAMS - {"DEAD_LETTERS"}
+
+
+async def test_a_stream_that_comes_is_seen_soon_also_by_who_seldom_looks(
+    settings: RuntimeSettings, told: Metrics
+) -> None:
+    async with connected(settings, "test") as nc, watched(nc, told, seconds=3600) as of:
+        await until(lambda: set(of("stream.led").values()) == {0}, "none is there")
+        await ensure_streams(nc.jetstream(), settings)
+        await until(lambda: set(of("stream.led").values()) == {1}, "all are there")
 
 
 async def test_copies_that_go_are_counted_until_nobody_leads(

@@ -21,6 +21,8 @@ from app_platform.runtime.streams import BUCKETS, STREAMS, bucket_stream
 from app_platform.runtime.telemetry import Reading
 
 _SECONDS: Final = 15.0
+_SOON: Final = 2.0
+"""Seconds until the next look while a stream is missing: ``bootstrap`` may just be making it."""
 _NAMES: Final = (*(each.name for each in STREAMS), *(bucket_stream(each.name) for each in BUCKETS))
 _FAULTS: Final = (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError)
 
@@ -60,7 +62,7 @@ class Storage:
         self._show()
         while True:
             await self.look()
-            await asyncio.sleep(self._seconds)
+            await asyncio.sleep(self._seconds if self._all_led() else min(self._seconds, _SOON))
 
     async def look(self) -> None:
         """Read them once."""
@@ -88,6 +90,9 @@ class Storage:
         allowed = self._allowed or said
         # JetStream's -1 is no limit, other than that of the disk.
         return [Reading(allowed)] if allowed > 0 else []
+
+    def _all_led(self) -> bool:
+        return bool(self._streams) and None not in self._streams.values()
 
     async def _stream(self, name: str) -> StreamSeen | None:
         try:
