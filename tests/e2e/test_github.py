@@ -17,6 +17,7 @@ from support.apps import PATIENCE, App, condition
 from support.cluster import Cluster
 from support.github.running import GitHub, running_github
 from support.github.server import ORGANIZATION, TOKEN, Repo
+from support.observability import samples
 from support.platform import PlatformFactory, eventually
 
 SETTINGS = "APP_PLATFORM_GITHUB_"
@@ -97,6 +98,17 @@ def test_a_secret_becomes_live_through_a_private_repository(app: GitHubApp) -> N
     app.delete("mail")
     app.settle()
     app.check_history()
+
+
+def test_what_github_and_our_own_budget_still_allow_is_told(app: GitHubApp) -> None:
+    app.create("database")
+    app.settle()
+    told = samples(app.platform, "app_platform_budget_left")
+    found = {(labels["budget"], labels["window"]): value for labels, value in told}
+    assert found.keys() == {("writes", "60s"), ("writes", "3600s"), ("points", "60s")}
+    assert 0 < found["writes", "3600s"] < 500
+    ((_, left),) = samples(app.platform, "app_platform_github_requests_left")
+    assert left > 0
 
 
 def test_the_key_of_one_repository_opens_no_other(app: GitHubApp) -> None:
