@@ -1,4 +1,4 @@
-"""Prometheus beside the local platform, if it is asked for: it scrapes every service and nats-bootstrap, and evaluates the alerts of deploy/observability. Pure.
+"""Prometheus beside the local platform, if it is asked for: scrapes all our processes, evaluates the alerts of deploy/observability. Pure.
 
 Guarantees: the rules are those that are installed elsewhere, read where they lie; it looks at one platform only, over loopback.
 Leaves out: telling anybody of an alert; Grafana; the pages of Prometheus' own web interface, without which the program is built.

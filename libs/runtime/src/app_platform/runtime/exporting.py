@@ -2,7 +2,8 @@
 
 Guarantees: nothing is sent unless ``OTEL_EXPORTER_OTLP_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` names a receiver; one that
 is away or slow holds nothing up: spans wait in a bounded queue and are dropped when it is full. ``OTEL_TRACES_EXPORTER=none`` turns it
-off, and a value that asks for something else than what is done here is refused; the other variables are the SDK's (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+off, and a value that asks for something else than what is done here is refused; the other variables are the SDK's
+(https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
 Leaves out: gRPC, and metrics, which are scraped.
 """
 
