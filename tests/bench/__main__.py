@@ -226,7 +226,8 @@ def of_costs(found: costs.Costs) -> list[Row]:
     what = {
         "one secret, created with others until it is committed": found.secret,
         f"one app in a round, with {found.secrets} secrets that did not change": found.look,
-        f"one second with {found.apps} apps and nothing to do": found.idle,
+        "one app in an hour without a round and a change": found.app,
+        "an hour without any app": found.platform,
     }
     return [
         Row(f"CPU for {label}", _spent(spent), "-", met=True, bound="see docs/sizing.md")

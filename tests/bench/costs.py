@@ -24,7 +24,11 @@ from app_platform.runtime.streams import EVENTS
 from bench.pipeline import until
 
 _ROUND: Final = 10.0
-_ROUNDS: Final = 6
+_HOUR: Final = 3600.0
+_MINUTE: Final = 60.0
+"""In which Flux fetches every repository once, whatever happens."""
+_QUIET: Final = 45.0
+"""Seconds until Flux has applied the last commits and all has been told."""
 _PER_APP: Final = 5
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -53,14 +57,16 @@ class Costs:
     Attributes:
         secret: For one secret, from its creation until it is committed; created together with others.
         look: For one app in one round, with ``secrets`` secrets that did not change.
-        idle: For one second with all apps there and no round.
+        app: For one app in an hour without a round and without a change.
+        platform: For one hour without any app.
         apps: How many there were.
         secrets: Of each.
     """
 
     secret: Spent
     look: Spent
-    idle: Spent
+    app: Spent
+    platform: Spent
     apps: int
     secrets: int = _PER_APP
 
@@ -70,13 +76,19 @@ def measure(folder: Path, apps: int) -> Costs:
     platform = _platform(folder, resync_seconds=3600)
     platform.up()
     try:
-        named = [f"cost-{number:04d}" for number in range(apps)]
-        secret, idle = asyncio.run(_busy_and_idle(platform, named))
-        _platform(folder, resync_seconds=_ROUND).up()
-        look = asyncio.run(_rounds(platform, apps, idle))
+        return asyncio.run(_measure(platform, folder, apps))
     finally:
         platform.reset()
-    return Costs(secret, look, idle, apps)
+
+
+async def _measure(platform: Platform, folder: Path, apps: int) -> Costs:
+    empty = await _a_minute(platform)
+    secret = await _busy(platform, [f"cost-{number:04d}" for number in range(apps)])
+    idle = await _a_minute(platform)
+    await asyncio.to_thread(_platform(folder, resync_seconds=_ROUND).up)
+    look = _difference(idle, await _a_minute(platform)).per(apps * _MINUTE / _ROUND)
+    app = _difference(empty, idle).per(apps * _MINUTE / _HOUR)
+    return Costs(secret, look, app, empty.per(_MINUTE / _HOUR), apps)
 
 
 def _platform(folder: Path, resync_seconds: float) -> Platform:
@@ -85,7 +97,7 @@ def _platform(folder: Path, resync_seconds: float) -> Platform:
     return Platform(folder, Options(services=services, with_caller=True))
 
 
-async def _busy_and_idle(platform: Platform, apps: list[str]) -> tuple[Spent, Spent]:
+async def _busy(platform: Platform, apps: list[str]) -> Spent:
     async with KubeClient(ClusterConfig.load(platform.env), user_agent="bench") as client:
         for app in apps:
             spec = {"namespaces": [f"{app}-prod"], "access": [{"group": f"{app}-admins", "role": "admin"}]}
@@ -97,22 +109,14 @@ async def _busy_and_idle(platform: Platform, apps: list[str]) -> tuple[Spent, Sp
         await asyncio.gather(*(_create(client, app, n, slots) for app in apps for n in range(_PER_APP)))
         count = len(apps) * _PER_APP
         await until(partial(_committed, client, apps), "all are committed", within=60 + count)
-        busy = _difference(before, await _meter(platform)).per(count)
-        await asyncio.sleep(_ROUND)  # Flux, and what it tells
-        return busy, (await _during(platform, _ROUND)).per(_ROUND)
+        return _difference(before, await _meter(platform)).per(count)
 
 
-async def _rounds(platform: Platform, apps: int, idle: Spent) -> Spent:
-    await asyncio.sleep(2 * _ROUND)  # the watcher that was just restarted tells everything once
-    seconds = _ROUND * _ROUNDS
-    spent = await _during(platform, seconds)
-    more = {name: max(0.0, each - seconds * idle.cpu.get(name, 0.0)) for name, each in spent.cpu.items()}
-    return Spent(more, spent.stored).per(apps * _ROUNDS)
-
-
-async def _during(platform: Platform, seconds: float) -> Spent:
+async def _a_minute(platform: Platform) -> Spent:
+    """What is spent in a minute in which nobody does anything, once what was done before is over."""
+    await asyncio.sleep(_QUIET)
     before = await _meter(platform)
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(_MINUTE)
     return _difference(before, await _meter(platform))
 
 
@@ -152,8 +156,9 @@ async def _meter(platform: Platform) -> Spent:
 
 
 def _difference(before: Spent, after: Spent) -> Spent:
-    cpu = {name: each - before.cpu.get(name, 0.0) for name, each in after.cpu.items()}
-    return Spent(cpu, after.stored - before.stored)
+    """The second less the first, where that is more; a process that was started again counts from its start."""
+    cpu = {name: max(0.0, each - before.cpu.get(name, 0.0)) for name, each in after.cpu.items()}
+    return Spent(cpu, max(0.0, after.stored - before.stored))
 
 
 def cpu_seconds(control: Control) -> dict[str, float]:

@@ -73,3 +73,6 @@ async def test_nothing_else_may_be_done_there(world: World) -> None:
             await attempt
     with pytest.raises(Forbidden):
         await service.list(SECRETS, "kube-system")
+    port = KubernetesDelivered(service)
+    found = await port.secrets(team.name, ["kube-system", team.dev])
+    assert [each.namespace for each in found] == [team.dev], "where it is not bound it does not look"

@@ -108,6 +108,15 @@ async def test_a_repository_is_made_filled_and_told() -> None:
     assert stored["password"] not in "".join(service.repository.files.values())
 
 
+@pytest.mark.parametrize(("seconds", "interval"), [(60, "1m0s"), (3600, "60m0s"), (90, "1m30s")])
+async def test_flux_fetches_by_itself_as_often_as_it_is_set(seconds: int, interval: str) -> None:
+    service = Service()
+    await handlers.key_ready(replace(service.ports, fetch_seconds=seconds), [KEY])
+    assert service.cluster.source is not None
+    assert service.cluster.source["spec"]["interval"] == interval
+    assert f"interval: {interval}" in service.repository.files["flux/sync.yaml"]
+
+
 async def test_doing_it_again_makes_no_commit_and_keeps_the_credential() -> None:
     service = Service()
     await handlers.key_ready(service.ports, [KEY])

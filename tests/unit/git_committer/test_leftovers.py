@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app_platform.contracts import FluxObjectChanged
+from app_platform.contracts import EncryptionKeyReady, FluxObjectChanged
 from app_platform.git_committer import handlers, leftovers
 from app_platform.git_committer.ports import DeliveredSecret, IntentState, Ports
 from app_platform.runtime import Done
@@ -37,11 +37,13 @@ class Service:
         registrations = FakeRegistrations("git-committer", self.object)
         self.ports = Ports(registrations, self.cluster, self.delivered, forge, self.cluster, Sink())
 
-    def flux(self, applied: str, ready: str = "True", observed: int = 1) -> None:
-        """What kustomize-controller says."""
+    def flux(self, applied: str, ready: str = "True", behind: int = 0) -> None:
+        """What kustomize-controller says, of the Kustomization as it is or so many changes ago."""
+        there = self.cluster.kustomization or {"metadata": {"generation": 1}, "spec": {}}
+        observed = there["metadata"]["generation"] - behind
         condition = {"type": "Ready", "status": ready, "observedGeneration": observed}
         status = {"conditions": [condition], "lastAppliedRevision": f"main@sha1:{applied}"}
-        self.cluster.kustomization = {"metadata": {"generation": 1}, "spec": {}, "status": status}
+        self.cluster.kustomization = {**there, "status": status}
 
     async def look(self) -> list[DeliveredSecret]:
         """What is live after Flux told that it has applied something."""
@@ -56,6 +58,19 @@ async def test_what_no_intent_asks_for_goes_and_flux_is_asked_once_more() -> Non
     assert service.delivered.applied_again == ["my-app"]
     assert await service.look() == [LIVE]
     assert service.delivered.applied_again == ["my-app"], "nothing is left, so nothing is asked"
+
+
+async def test_a_round_looks_too() -> None:
+    service = Service(LIVE)
+    service.object["status"]["repository"]["headSha"] = (
+        ""  # the forge would wait for one that it does not know
+    )
+    key = EncryptionKeyReady(app="my-app", name="my-app", uid="u", generation=1, recipient="age1x")
+    assert await handlers.key_ready(service.ports, [key]) == Done()
+    assert service.delivered.live == [LIVE], "Flux has not applied that yet"
+    service.flux(service.object["status"]["repository"]["headSha"])
+    assert await handlers.key_ready(service.ports, [key]) == Done()
+    assert service.delivered.live == []
 
 
 async def test_one_that_is_deleted_altogether_goes() -> None:
@@ -78,11 +93,11 @@ async def test_what_git_may_still_hold_stays(intent: IntentState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("applied", "ready", "observed"), [("former", "True", 1), (HEAD, "Unknown", 1), (HEAD, "True", 0)]
+    ("applied", "ready", "behind"), [("former", "True", 0), (HEAD, "Unknown", 0), (HEAD, "True", 1)]
 )
-async def test_flux_has_not_applied_the_head_yet(applied: str, ready: str, observed: int) -> None:
+async def test_flux_has_not_applied_the_head_yet(applied: str, ready: str, behind: int) -> None:
     service = Service(LIVE)
-    service.flux(applied, ready, observed)
+    service.flux(applied, ready, behind)
     assert await service.look() == [LIVE]
 
 

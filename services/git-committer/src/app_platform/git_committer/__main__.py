@@ -43,6 +43,7 @@ def main() -> None:
                     sync,
                     runtime.events,
                     AppKeys(KubernetesSources(client), key_forge) if key_forge else None,
+                    settings.flux_fetch_seconds,
                 )
 
     run(

@@ -40,6 +40,7 @@ def dry(ports: Ports, steps: Steps) -> Ports:
         DryForge(ports.forge, ports.registrations, steps),
         DrySync(steps),
         DrySink(steps),
+        fetch_seconds=ports.fetch_seconds,
     )
 
 

@@ -20,14 +20,14 @@ PRUNE: Final = "kustomize.toolkit.fluxcd.io/prune"
 OWNER_NAME: Final = "kustomize.toolkit.fluxcd.io/name"
 OWNER_NAMESPACE: Final = "kustomize.toolkit.fluxcd.io/namespace"
 """Labels of what a Kustomization applied (fluxcd/pkg ``ssa`` ``SetOwnerLabels``)."""
-_SECONDS: Final = {"fetch": "1m0s", "apply": "10m0s", "retry": "15s", "timeout": "2m0s"}
+_DURATIONS: Final = {"apply": "10m0s", "retry": "15s", "timeout": "2m0s"}
 
 Object = dict[str, Any]
 
 
-def manifests(registration: Registration, repository: Repository) -> list[Object]:
-    """The GitRepository and the Kustomization of the platform repository."""
-    return [source(registration, repository), kustomization(registration)]
+def manifests(registration: Registration, repository: Repository, fetch_seconds: int = 60) -> list[Object]:
+    """The GitRepository and the Kustomization of the platform repository; arguments as of ``source``."""
+    return [source(registration, repository, fetch_seconds), kustomization(registration)]
 
 
 def _meta(registration: Registration) -> Object:
@@ -38,14 +38,20 @@ def _meta(registration: Registration) -> Object:
     }
 
 
-def source(registration: Registration, repository: Repository) -> Object:
-    """The GitRepository."""
+def source(registration: Registration, repository: Repository, fetch_seconds: int = 60) -> Object:
+    """The GitRepository.
+
+    Args:
+        registration: Of the app.
+        repository: What is fetched.
+        fetch_seconds: After how long Flux fetches by itself.
+    """
     return {
         "apiVersion": SOURCE_API,
         "kind": "GitRepository",
         "metadata": _meta(registration),
         "spec": {
-            "interval": _SECONDS["fetch"],
+            "interval": f"{fetch_seconds // 60}m{fetch_seconds % 60}s",
             "url": repository.url,
             "ref": {"branch": repository.branch},
             "provider": repository.provider,
@@ -68,9 +74,9 @@ def kustomization(registration: Registration, given_up: Sequence[str] = ()) -> O
         "kind": "Kustomization",
         "metadata": _meta(registration),
         "spec": {
-            "interval": _SECONDS["apply"],
-            "retryInterval": _SECONDS["retry"],
-            "timeout": _SECONDS["timeout"],
+            "interval": _DURATIONS["apply"],
+            "retryInterval": _DURATIONS["retry"],
+            "timeout": _DURATIONS["timeout"],
             "path": f"./{names.SECRETS_FOLDER}",
             "prune": True,
             "deletionPolicy": "Orphan",

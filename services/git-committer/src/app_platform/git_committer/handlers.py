@@ -71,6 +71,7 @@ async def key_ready(ports: Ports, events: Batch) -> Outcome:
     # The head is on the registration before it is told, so that its reader sees whether something newer was committed since.
     await _report_repository(ports, registration, repository, head, repairs)
     await ports.events.publish(_repository_ready(registration, repository, head, resync_mark(events)))
+    await leftovers.take_away(ports, registration.name)
     return Done()
 
 
@@ -85,11 +86,11 @@ async def _repository(
         repairs.append(
             Repair("CredentialRestored", "Flux's credential was gone from the forge and is there again")
         )
-    manifests = flux.manifests(registration, repository)
+    manifests = flux.manifests(registration, repository, ports.fetch_seconds)
     recipients = [event.recipient, *event.extra_recipients]
     files = base_files.base_files(registration, recipients, list(manifests))
     head, before = await _put_right(ports, registration, files)
-    await ports.cluster.apply_flux([flux.source(registration, repository)])
+    await ports.cluster.apply_flux([flux.source(registration, repository, ports.fetch_seconds)])
     head = await releasing.let_go(ports, registration, head)
     if before is not None:
         if known and not before.sha:

@@ -3,7 +3,8 @@
 kustomize-controller prunes what its last inventory names and Git no longer holds. It reads that inventory from a cache at the beginning of
 a run and writes it at the end; of two runs in a row the second may read one from before the first, so what the first added and the second
 should take away stays, at times for good (seen with 1.9.6 on an idle machine; a controller that is killed between the two does the same). A
-deleted secret would go on being readable. So, each time that Flux has applied the present head, what is live is held against the intents.
+deleted secret would go on being readable. So, each time that Flux has applied the present head, and in each round, what is live is held
+against the intents.
 
 Guarantees: only a Secret that this app's managed Kustomization applied is taken away, in a namespace that the app has now, and only in the
 version that was read. It is read **before** the Kustomization, that before the intents, and the registration last: so one that Flux has
@@ -23,7 +24,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 async def take_away(ports: Ports, app: str) -> None:
-    """Delete what is live without being asked for, if Flux has applied everything; else leave it to Flux."""
+    """Delete what is live without being asked for, if Flux has applied the head; else leave it to Flux."""
     before = await ports.registrations.get(app)
     if before is None:
         return

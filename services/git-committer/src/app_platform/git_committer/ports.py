@@ -252,7 +252,7 @@ class Delivered(Protocol):
     """What Flux delivered to the app's namespaces."""
 
     async def secrets(self, app: str, namespaces: Sequence[str]) -> Sequence[DeliveredSecret]:
-        """The Secrets in these namespaces that the app's managed Kustomization applied."""
+        """The Secrets in these namespaces that the app's managed Kustomization applied; none of one that may not be looked at."""
         ...
 
     async def delete(self, secret: DeliveredSecret) -> None:
@@ -352,6 +352,7 @@ class Ports:
 
     Attributes:
         app_keys: ``None`` where keys of app repositories are added by hand.
+        fetch_seconds: After how long Flux fetches a platform repository by itself.
     """
 
     registrations: Registrations
@@ -361,3 +362,4 @@ class Ports:
     sync: Sync
     events: EventSink
     app_keys: AppKeys | None = None
+    fetch_seconds: int = 60

@@ -40,6 +40,13 @@ class Settings(RuntimeSettings):
         default=None,
         description="File with an Ed25519 key in OpenSSH's format, without passphrase, by which commits are signed.",
     )
+    flux_fetch_seconds: int = Field(
+        default=60,
+        ge=10,
+        le=86_400,
+        description="Seconds after which Flux fetches a platform repository by itself. It is told of each commit and of what a webhook says, so "
+        "with thousands of apps this may be long: until then stays what neither told of.",
+    )
     webhook_secrets: tuple[SecretStr, ...] = Field(
         default=(),
         max_length=2,

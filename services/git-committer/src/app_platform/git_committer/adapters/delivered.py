@@ -1,16 +1,30 @@
 """What Flux delivered to an app's namespaces, in the cluster (port ``Delivered``).
 
-Guarantees: only metadata is read, and only of Secrets that carry both our label and those of the app's managed Kustomization.
+Guarantees: only metadata is read, and only of Secrets that carry both our label and those of the app's managed Kustomization. A namespace in
+which it is not allowed is passed over.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from typing import Final
 
 from app_platform.contracts import names
 from app_platform.git_committer import flux
 from app_platform.git_committer.adapters.cluster import ask_flux
 from app_platform.git_committer.ports import DeliveredSecret
-from app_platform.kube import KUSTOMIZATIONS, SECRETS, Conflict, KubeClient, NotFound, Object, Selector
+from app_platform.kube import (
+    KUSTOMIZATIONS,
+    SECRETS,
+    Conflict,
+    Forbidden,
+    KubeClient,
+    NotFound,
+    Object,
+    Selector,
+)
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class KubernetesDelivered:
@@ -29,10 +43,16 @@ class KubernetesDelivered:
         ours = Selector(
             labels=f"{names.SECRET_NAME_LABEL},{flux.OWNER_NAME}={home},{flux.OWNER_NAMESPACE}={home}"
         )
-        found = await asyncio.gather(
-            *(self._client.list(SECRETS, name, ours, metadata_only=True) for name in namespaces)
-        )
+        found = await asyncio.gather(*(self._in(name, ours) for name in namespaces))
         return [_delivered(obj) for objects in found for obj in objects]
+
+    async def _in(self, namespace: str, selector: Selector) -> Sequence[Object]:
+        try:
+            return await self._client.list(SECRETS, namespace, selector, metadata_only=True)
+        except Forbidden:
+            # namespace-rbac has not bound us there yet: the next round looks again.
+            _LOG.info("Secrets in %s are not looked at: not allowed yet", namespace)
+            return ()
 
     async def delete(self, secret: DeliveredSecret) -> None:
         """See ``Delivered.delete``."""
