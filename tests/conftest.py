@@ -5,6 +5,7 @@ pytest_plugins = [
     "support.nats_cluster",
     "support.metrics",
     "support.platform",
+    "support.overlays",
     "support.tools",
     "support.apps",
     "support.dashboard",

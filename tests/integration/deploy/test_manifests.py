@@ -7,12 +7,8 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -20,55 +16,27 @@ from pydantic_settings import BaseSettings
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app_platform.dashboard.settings import Settings as DashboardSettings
-from app_platform.git_committer.adapters import webhooks
 from app_platform.git_committer.settings import GitHubSettings
 from app_platform.git_committer.settings import Settings as CommitterSettings
 from app_platform.local import SERVICES, Platform, certificates, find_tool
-from app_platform.local.tools import Definition, find_definition
 from app_platform.oidc_registrar.settings import Settings as RegistrarSettings
 from app_platform.runtime import RuntimeSettings, accounts, load
-from app_platform.runtime.exporting import is_asked_for
-from app_platform.runtime.permissions import BOOTSTRAP, IDENTITIES
-from app_platform.scaffold.clients import Client, secret_access
+from app_platform.runtime.permissions import BOOTSTRAP
 from app_platform.secrets_encryptor.settings import Settings as EncryptorSettings
 from app_platform.watcher.settings import Settings as WatcherSettings
-from support.observability import alerts
-
-ROOT = Path(__file__).resolve().parents[3]
-PLAIN = sorted(folder.name for folder in (ROOT / "deploy" / "overlays").iterdir())
-WITH = {
-    "": (),
-    " with TLS": ("nats-tls",),
-    " with autoscaling": ("autoscaling",),
-    " with autoscaling by backlog": ("autoscaling-by-backlog",),
-    " with External Secrets": ("external-secrets",),
-    " with ingress": ("ingress",),
-    " with tracing": ("tracing",),
-    " with monitoring": ("monitoring",),
-}
-OVERLAYS = [
-    *(name + extra for name in PLAIN for extra in ("", " with TLS")),
-    "high-availability with autoscaling",
-    "high-availability with autoscaling by backlog",
-    "single-node with External Secrets",
-    "single-node with ingress",
-    "single-node with tracing",
-    "single-node with monitoring",
-]
-_EXTERNAL_SECRETS = "github.com/external-secrets/external-secrets@v1.3.2"
-_PROMETHEUS = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
-FOREIGN = (
-    Definition("github.com/kedacore/keda/v2@v2.21.0", "config/crd/bases/keda.sh_scaledobjects.yaml"),
-    *(
-        Definition(_EXTERNAL_SECRETS, f"config/crds/bases/external-secrets.io_{kind}.yaml")
-        for kind in ("externalsecrets", "secretstores")
-    ),
-    *(
-        Definition(_PROMETHEUS, f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml")
-        for kind in ("podmonitors", "prometheusrules")
-    ),
+from support.overlays import (
+    OVERLAYS,
+    PLAIN,
+    ROOT,
+    by_name,
+    kubectl,
+    objects,
+    pods,
+    rendered,
+    selects,
+    shared_settings,
 )
-"""What components make of kinds that others define."""
+
 SETTINGS: tuple[type[BaseSettings], ...] = (
     RuntimeSettings,
     DashboardSettings,
@@ -78,66 +46,6 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     EncryptorSettings,
     WatcherSettings,
 )
-NAMESPACE = "app-platform-system"
-ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-Object = dict[str, Any]
-
-
-def kubectl(*arguments: str, env: Mapping[str, str] | None = None, text: str | None = None) -> str:
-    """Run kubectl; returns what it printed."""
-    program = find_tool("kubectl", os.environ, print)
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **(env or {})}
-    done = subprocess.run(
-        [str(program), *arguments], env=environment, input=text, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@cache
-def rendered(overlay: str) -> str:
-    name, mark, extra = overlay.partition(" with ")
-    folder = ROOT / "deploy" / "overlays" / name
-    components = [ROOT / "deploy" / "components" / each for each in WITH[mark + extra]]
-    with TemporaryDirectory() as made:
-        parts = {"resources": [folder], "components": components}
-        body = {
-            kind: [os.path.relpath(path, Path(made).resolve()) for path in paths]
-            for kind, paths in parts.items()
-        }
-        (Path(made) / "kustomization.yaml").write_text(yaml.safe_dump(body))
-        return kubectl("kustomize", made)
-
-
-def objects(overlay: str, *kinds: str) -> list[Object]:
-    """What an overlay makes, of some kinds or of all."""
-    found = list(yaml.load_all(rendered(overlay), Loader=yaml.CSafeLoader))
-    return [each for each in found if not kinds or each["kind"] in kinds]
-
-
-def by_name(overlay: str, kind: str) -> dict[str, Object]:
-    return {each["metadata"]["name"]: each for each in objects(overlay, kind)}
-
-
-def pods(overlay: str) -> Iterator[tuple[str, Object]]:
-    """The name of each workload, and the pod that it makes."""
-    for each in objects(overlay, "Deployment", "StatefulSet"):
-        template = each["spec"]["template"]
-        name = each["metadata"]["name"]
-        meta = {**template["metadata"], "name": f"try-{name}", "namespace": NAMESPACE}
-        claimed = [claim["metadata"]["name"] for claim in each["spec"].get("volumeClaimTemplates", ())]
-        claims = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claimed]
-        spec = {**template["spec"], "volumes": [*template["spec"].get("volumes", ()), *claims]}
-        yield name, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
-
-
-@pytest.fixture(scope="module")
-def definitions(platform: Platform) -> None:
-    """The API server knows the kinds of others, by their own definitions."""
-    for each in FOREIGN:
-        file = find_definition(each, os.environ, print)
-        kubectl("apply", "--server-side", "-f", str(file), env=platform.env)
-    kubectl("wait", "--for=condition=Established", "crd", "--all", env=platform.env)
 
 
 @pytest.mark.usefixtures("definitions")
@@ -223,7 +131,7 @@ def test_every_variable_is_a_setting(overlay: str) -> None:
         for container in pod["spec"]["containers"]
         for variable in container.get("env", ())
     }
-    of_the_sdk = {ENDPOINT} if overlay.endswith("tracing") else set()
+    of_the_sdk = {"OTEL_EXPORTER_OTLP_ENDPOINT"} if overlay.endswith("tracing") else set()
     assert (configured | named) - known == {"POD_NAME", *of_the_sdk}
 
 
@@ -268,7 +176,7 @@ def test_nothing_is_reached_that_no_policy_names(overlay: str) -> None:
     assert (denied["podSelector"], denied["policyTypes"]) == ({}, ["Ingress", "Egress"])
     workloads = {name: pod["metadata"]["labels"] for name, pod in pods(overlay)}
     for name, policy in policies.items():
-        assert any(_selects(policy["spec"]["podSelector"], labels) for labels in workloads.values()), name
+        assert any(selects(policy["spec"]["podSelector"], labels) for labels in workloads.values()), name
         for rule in (*policy["spec"].get("ingress", ()), *policy["spec"].get("egress", ())):
             assert rule.get("ports"), f"{name} opens every port"
             assert rule.get("from") or rule.get("to"), f"{name} opens to everybody"
@@ -278,94 +186,12 @@ def test_nothing_is_reached_that_no_policy_names(overlay: str) -> None:
         for rule in policy["spec"].get("ingress", ())
         for port in rule["ports"]
         for name, labels in workloads.items()
-        if _selects(policy["spec"]["podSelector"], labels)
+        if selects(policy["spec"]["podSelector"], labels)
     }
     ours = {(name, 8080) for name in workloads if name != "nats"}
     others = {("nats", 4222), ("git-committer", 8081), ("dashboard", 8000)}
     routes = {("nats", 6222)} if overlay.startswith("high-availability") else set()
     assert entered == ours | others | routes
-
-
-def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    wanted = selector.get("matchLabels", {}).items() <= labels.items()
-    return wanted and all(labels.get(e["key"]) in e["values"] for e in selector.get("matchExpressions", ()))
-
-
-def test_spans_of_every_service_reach_the_collector_that_is_named() -> None:
-    overlay = "single-node with tracing"
-    settings = shared_settings(overlay)
-    address = urlsplit(settings[ENDPOINT])
-    assert is_asked_for(settings), "and by what the services can send"
-    (rule,) = by_name(overlay, "NetworkPolicy")["to-collector"]["spec"]["egress"]
-    assert rule["ports"] == [{"port": address.port}]
-    namespace = rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
-    assert str(address.hostname).split(".")[1] == namespace
-    selector = by_name(overlay, "NetworkPolicy")["to-collector"]["spec"]["podSelector"]
-    services = {name: pod["metadata"]["labels"] for name, pod in pods(overlay) if name != "nats"}
-    assert all(_selects(selector, labels) for labels in services.values())
-    assert "to-collector" not in by_name("single-node", "NetworkPolicy")
-
-
-def test_every_process_is_scraped_by_what_the_operator_reads() -> None:
-    overlay = "single-node with monitoring"
-    monitor = by_name(overlay, "PodMonitor")["app-platform"]
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    scraped = {
-        name
-        for name, pod in pods(overlay)
-        if _selects(monitor["spec"]["selector"], pod["metadata"]["labels"])
-        and endpoint["port"] in {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
-    }
-    assert scraped == {"nats-bootstrap", *(service.name for service in SERVICES)}
-    job = f"{monitor['metadata']['namespace']}/{monitor['metadata']['name']}"
-    (up,) = (rule["expr"] for rule in alerts() if rule["alert"] == "AppPlatformReplicaDown")
-    assert re.fullmatch(re.findall(r'job=~"([^"]+)"', up)[0], job), "the Operator calls the job so"
-
-
-def test_the_operator_gets_the_alerts_that_are_tested() -> None:
-    rule = by_name("single-node with monitoring", "PrometheusRule")["app-platform"]
-    assert [each for group in rule["spec"]["groups"] for each in group["rules"]] == alerts()
-
-
-@pytest.mark.parametrize(
-    ("overlay", "kind"),
-    [
-        ("high-availability with autoscaling", "HorizontalPodAutoscaler"),
-        ("high-availability with autoscaling by backlog", "ScaledObject"),
-    ],
-)
-def test_what_is_scaled_by_load_has_no_number_of_its_own(overlay: str, kind: str) -> None:
-    deployments, scaled = by_name(overlay, "Deployment"), by_name(overlay, kind)
-    assert {name for name, each in deployments.items() if "replicas" not in each["spec"]} == set(scaled)
-    for name, each in scaled.items():
-        assert each["spec"]["scaleTargetRef"]["name"] == name
-        container = deployments[name]["spec"]["template"]["spec"]["containers"][0]
-        assert container["resources"]["requests"]["cpu"], "a percentage of nothing"
-
-
-def test_the_backlog_that_is_asked_for_is_one_that_there_is() -> None:
-    scaled = by_name("high-availability with autoscaling by backlog", "ScaledObject")
-    asked = {
-        trigger["metadata"]["query"]
-        for each in scaled.values()
-        for trigger in each["spec"]["triggers"]
-        if trigger["type"] == "prometheus"
-    }
-    hearing = scaled.keys() & {identity.name for identity in IDENTITIES if identity.hears}
-    assert asked == {f'max(app_platform_consumer_waiting{{consumer="{name}"}})' for name in hearing}
-
-
-def test_the_ingress_leads_to_our_ports_at_the_address_of_the_settings() -> None:
-    overlay = "single-node with ingress"
-    spec = by_name(overlay, "Ingress")["app-platform"]["spec"]
-    (rule,) = spec["rules"]
-    assert rule["host"] == urlsplit(shared_settings(overlay)["APP_PLATFORM_DASHBOARD_URL"]).hostname
-    assert spec["tls"][0]["hosts"] == [rule["host"]]
-    services = by_name(overlay, "Service")
-    for path in rule["http"]["paths"]:
-        backend = path["backend"]["service"]
-        assert backend["port"]["name"] in {p["name"] for p in services[backend["name"]]["spec"]["ports"]}
-    assert webhooks.PATH in {path["path"] for path in rule["http"]["paths"]}
 
 
 @pytest.mark.parametrize("overlay", PLAIN)
@@ -381,38 +207,6 @@ async def test_people_behind_the_ingress_are_told_apart(overlay: str) -> None:
         scope: Any = {"type": "http", "scheme": "http", "client": (proxy, 1), "headers": headers}
         await ProxyHeadersMiddleware(app, trusted)(scope, None, None)  # type: ignore[arg-type]  # not called
     assert seen == ["203.0.113.9", "192.0.2.7"]
-
-
-def shared_settings(overlay: str) -> dict[str, str]:
-    """What every service is told."""
-    maps = by_name(overlay, "ConfigMap").items()
-    return next(dict(each["data"]) for name, each in maps if name.startswith("app-platform-settings"))
-
-
-def test_every_secret_that_a_pod_mounts_comes_from_the_store() -> None:
-    overlay = "single-node with External Secrets"
-    sources = [
-        source
-        for _, pod in pods(overlay)
-        for volume in pod["spec"]["volumes"]
-        for source in (volume, *volume.get("projected", {}).get("sources", ()))
-    ]
-    mounted = {
-        source["secret"].get("secretName") or source["secret"]["name"]
-        for source in sources
-        if "secret" in source and not source["secret"].get("optional")
-    }
-    assert mounted == by_name(overlay, "ExternalSecret").keys()
-
-
-@pytest.mark.usefixtures("definitions")
-def test_the_operator_takes_what_apps_use_a_client_by(platform: Platform) -> None:
-    """What Get started and the guide give an app for its client secret."""
-    client = Client("my-app", "web", "my-app", "https://id.example", "https://app.example/callback")
-    made = secret_access(client, "default")
-    given = yaml.safe_dump_all(made)
-    said = kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", env=platform.env, text=given)
-    assert len(said.splitlines()) == len(made)
 
 
 def test_the_api_server_takes_the_platforms_own_gitops(platform: Platform) -> None:
