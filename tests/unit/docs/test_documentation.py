@@ -136,3 +136,16 @@ def test_a_list_begins_after_an_empty_line(page: str) -> None:
         if item.match(line) and before.strip() and not item.match(before) and not before.startswith(" ")
     ]
     assert wrong == []
+
+
+def test_the_list_of_decisions_is_that_of_the_files() -> None:
+    folder = ROOT / "docs" / "adr"
+    rows = re.findall(
+        r"^\| \[(\d{4})\]\(([^)]+)\) \| (.+) \|$", (folder / "README.md").read_text(), re.MULTILINE
+    )
+    headings = [
+        (file.name[:4], file.name, file.read_text().partition("\n")[0])
+        for file in sorted(folder.glob("0*.md"))
+    ]
+    assert [(number, name, f"# {int(number)}. {title}") for number, name, title in rows] == headings
+    assert [int(number) for number, *_ in headings] == list(range(1, len(headings) + 1))
