@@ -31,7 +31,6 @@ from app_platform.kube.registrations import REGISTRATIONS
 from app_platform.local import Platform
 from support.cluster import Cluster
 from support.gitrepo import run_git
-from support.platform import eventually
 
 CANARY = "c4n4ry-v4lu3"
 INTENTS = Selector(labels=f"{names.SECRET_INTENT_LABEL}=true")
@@ -91,7 +90,12 @@ class App:
 
     def until_ready(self) -> None:
         """Wait until the platform says that it has done all that is asked for now."""
-        eventually(self._is_ready, f"{self.name} Ready", within=PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        while not self._is_ready():
+            if time.monotonic() > deadline:
+                status = (self.registration() or {}).get("status")
+                pytest.fail(f"{self.name} not Ready within {PATIENCE:.0f} s: {status}; {self._flux()}")
+            time.sleep(0.05)
 
     def _is_ready(self) -> bool:
         found = self.registration() or {"metadata": {}, "status": {}}
