@@ -177,6 +177,20 @@ async def test_the_latest_of_each_object_is_published() -> None:
     }
 
 
+async def test_objects_of_one_name_are_told_each() -> None:
+    """The managed GitRepository and Kustomization of an app have its platform namespace's name; so may an app's own."""
+    sink = Sink()
+    box = outbox.Outbox(sink)
+    told = [
+        FluxObjectChanged(app="a", name="a-platform", uid=kind, resource_version="1", object_kind=kind)
+        for kind in ("GitRepository", "Kustomization")
+    ]
+    for event in told:
+        box.put(event)
+    await running(box, lambda: len(sink.events) >= 2)
+    assert sink.events == told
+
+
 async def test_nothing_is_lost_while_nats_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "_PAUSE", 0.0)
     sink = Sink()

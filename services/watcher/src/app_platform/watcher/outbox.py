@@ -33,7 +33,7 @@ class Outbox:
 
     def __init__(self, events: EventSink) -> None:
         self._events = events
-        self._waiting: dict[tuple[str, str, str, str], _Waiting] = {}
+        self._waiting: dict[tuple[str, ...], _Waiting] = {}
         self._filled = asyncio.Event()
 
     def put(self, event: Event, traceparent: str = "") -> None:
@@ -43,7 +43,8 @@ class Outbox:
             event: To be told.
             traceparent: Of the trace that it goes on with; empty when it begins one. That of an older one is kept.
         """
-        key = (event.kind, event.app, event.name, event.resync)
+        # By uid too: of one app's objects, one of each kind may have the same name.
+        key = (event.kind, event.app, event.name, getattr(event, "uid", ""), event.resync)
         older = self._waiting.get(key)
         self._waiting[key] = _Waiting(event, traceparent or (older.traceparent if older else ""))
         self._filled.set()
