@@ -9,7 +9,7 @@ mark, from which each stage makes the next one look again.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NoReturn
@@ -92,6 +92,7 @@ class Watching:
         self._settings = settings
         self._secrets: dict[str, _SecretWatch] = {}
         self._registrations = Informer(client, Scope(REGISTRATIONS), _registration_state)
+        self._flux = {each.kind: Informer(client, Scope(each), _flux_status) for each in _FLUX}
         self.outbox = Outbox(history.events)
 
     @property
@@ -125,9 +126,8 @@ class Watching:
     async def watch_flux(self) -> None:
         """Follow the Flux objects of all namespaces until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for resource in _FLUX:
-                informer = Informer(self._client, Scope(resource), _flux_status)
-                group.create_task(informer.run(self._on_flux(resource.kind)))
+            for kind, informer in self._flux.items():
+                group.create_task(informer.run(self._on_flux(kind)))
 
     async def watch_managed(self) -> None:
         """Follow what namespace-rbac makes, so that what others change of it is put back; until cancelled."""
@@ -141,9 +141,10 @@ class Watching:
         before = set(self._apps.ours)
         self._apps.set_replicas(replicas)
         _LOG.info("replicas: %s", ", ".join(replicas))
-        for app, seen in self._apps.ours.items():
-            if app not in before:
-                self.outbox.put(core.registration_event(seen))
+        taken = {app: seen for app, seen in self._apps.ours.items() if app not in before}
+        for seen in taken.values():
+            self.outbox.put(core.registration_event(seen))
+        self._tell_flux_of(taken.keys())
         self._follow_ours()
 
     async def resync(self) -> None:
@@ -189,8 +190,12 @@ class Watching:
         seen = _seen(change, deleted=gone or change.value.deleting)
         told = self._apps.is_ours(seen.name)
         self._apps.see(seen, gone=gone)
-        if told or self._apps.is_ours(seen.name):
+        ours = self._apps.is_ours(seen.name)
+        if told or ours:
             self.outbox.put(core.registration_event(seen))
+        if ours and not told:
+            # Its Flux objects may have been seen first, when nobody knew yet whose they are.
+            self._tell_flux_of({seen.name})
         self._follow_ours()
         self._look_again(seen.name)
 
@@ -260,10 +265,21 @@ class Watching:
         async def tell(change: Change[dict[str, str]]) -> None:
             app = names.app_of_platform_namespace(change.key.namespace)
             if app is not None and self._apps.is_ours(app):
-                seen = _seen(change, deleted=change.type == "deleted")
-                self.outbox.put(core.flux_event(app, FluxSeen(seen, kind, **change.value)))
+                self._tell_flux(app, kind, change)
 
         return tell
+
+    def _tell_flux_of(self, apps: Collection[str]) -> None:
+        """Tell how the Flux objects of these apps stand."""
+        for kind, informer in self._flux.items():
+            for change in informer.items.values():
+                app = names.app_of_platform_namespace(change.key.namespace)
+                if app in apps and app is not None:
+                    self._tell_flux(app, kind, change)
+
+    def _tell_flux(self, app: str, kind: str, change: Change[dict[str, str]]) -> None:
+        seen = _seen(change, deleted=change.type == "deleted")
+        self.outbox.put(core.flux_event(app, FluxSeen(seen, kind, **change.value)))
 
 
 def _seen(change: Change[Any], *, deleted: bool) -> Seen:
