@@ -257,7 +257,7 @@ def test_deleting_a_registration_keeps_what_runs(app: App) -> None:
 def test_an_app_registered_again_takes_up_where_it_was(app: App) -> None:
     app.create("database")
     app.settle()
-    app.cluster.do(lambda client: client.delete(REGISTRATIONS, app.name))
+    app.unregister()
     eventually(lambda: app.registration() is None, "the registration gone", within=PATIENCE)
     app.register()
     app.until_ready()

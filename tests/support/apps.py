@@ -21,6 +21,7 @@ from app_platform.kube import (
     KUSTOMIZATIONS,
     SECRETS,
     AlreadyExists,
+    Conflict,
     KubeClient,
     NotFound,
     Object,
@@ -77,8 +78,12 @@ class App:
         )
 
     def unregister(self) -> None:
-        """Delete the registration, if it is there; returns at once."""
-        self.cluster.do(lambda client: _delete(client, REGISTRATIONS, self.name))
+        """Delete the registration that is there, and no later one of its name; returns at once."""
+        found = self.registration()
+        if found:
+            self.cluster.do(
+                lambda client: _delete(client, REGISTRATIONS, self.name, uid=found["metadata"]["uid"])
+            )
 
     def registration(self) -> Object | None:
         """The registration now."""
@@ -361,10 +366,12 @@ async def _create(client: KubeClient, manifest: Object) -> bool:
     return True
 
 
-async def _delete(client: KubeClient, resource: Resource, name: str, namespace: str | None = None) -> None:
+async def _delete(
+    client: KubeClient, resource: Resource, name: str, namespace: str | None = None, uid: str | None = None
+) -> None:
     try:
-        await client.delete(resource, name, namespace)
-    except NotFound:
+        await client.delete(resource, name, namespace, uid=uid)
+    except (NotFound, Conflict):
         return  # the answer to an earlier try was lost
 
 
