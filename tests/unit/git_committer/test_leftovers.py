@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app_platform.contracts import EncryptionKeyReady, FluxObjectChanged
+from app_platform.contracts import EncryptionKeyReady, FluxObjectChanged, Registration
 from app_platform.git_committer import handlers, leftovers
 from app_platform.git_committer.ports import DeliveredSecret, IntentState, Ports
 from app_platform.runtime import Done
@@ -44,6 +44,11 @@ class Service:
         condition = {"type": "Ready", "status": ready, "observedGeneration": observed}
         status = {"conditions": [condition], "lastAppliedRevision": f"main@sha1:{applied}"}
         self.cluster.kustomization = {**there, "status": status}
+
+    @property
+    def registration(self) -> Registration:
+        """As it is."""
+        return Registration.from_object(self.object)
 
     async def look(self) -> list[DeliveredSecret]:
         """What is live after Flux told that it has applied something."""
@@ -124,12 +129,12 @@ async def test_one_that_flux_is_just_delivering_is_not_taken_for_left_behind() -
     service = Service(LIVE)
     late = Late(service)
     ports = replace(service.ports, cluster=late)
-    await leftovers.take_away(ports, "my-app")
+    await leftovers.take_away(ports, service.registration)
     assert service.delivered.live == [LIVE]
 
 
 async def test_a_registration_that_goes_takes_nothing_along() -> None:
     service = Service(LIVE)
     service.object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    await leftovers.take_away(service.ports, "my-app")
+    await leftovers.take_away(service.ports, service.registration)
     assert service.delivered.live == [LIVE]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import IntEnum, StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -76,6 +76,15 @@ def _beginning(known: Sequence[str]) -> Callable[[str], list[str]]:
     return completed
 
 
+def _service(whose: str) -> Any:  # noqa: ANN401 - as typer.Option
+    return typer.Option(
+        "--service",
+        help=f"{whose}: {', '.join(HEARING)}.",
+        callback=_one_of(HEARING, "service that hears events"),
+        autocompletion=_beginning(HEARING),
+    )
+
+
 AppOption = Annotated[str | None, typer.Option("--app", help="Only of this app.", callback=app_name)]
 RequiredApp = Annotated[str, typer.Option("--app", help="The app.", callback=app_name)]
 KindOption = Annotated[
@@ -95,24 +104,8 @@ UntilOption = Annotated[
     str | None, typer.Option("--until", help="Only until then, told in the same ways as --since.")
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Only the newest so many; 0 for all.")]
-ServiceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--service",
-        help=f"Only of this service: {', '.join(HEARING)}.",
-        callback=_one_of(HEARING, "service that hears events"),
-        autocompletion=_beginning(HEARING),
-    ),
-]
-RequiredService = Annotated[
-    str,
-    typer.Option(
-        "--service",
-        help=f"The service that gets them: {', '.join(HEARING)}.",
-        callback=_one_of(HEARING, "service that hears events"),
-        autocompletion=_beginning(HEARING),
-    ),
-]
+ServiceOption = Annotated[str | None, _service("Only of this service")]
+RequiredService = Annotated[str, _service("The service that gets them")]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="table, or json: one object a line.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
 LineOption = Annotated[bool, typer.Option("--json", help="As one line of JSON, without colours.")]

@@ -71,7 +71,7 @@ async def key_ready(ports: Ports, events: Batch) -> Outcome:
     # The head is on the registration before it is told, so that its reader sees whether something newer was committed since.
     await _report_repository(ports, registration, repository, head, repairs)
     await ports.events.publish(_repository_ready(registration, repository, head, resync_mark(events)))
-    await leftovers.take_away(ports, registration.name)
+    await leftovers.take_away(ports, registration)
     return Done()
 
 
@@ -253,7 +253,7 @@ async def _sync_changed(ports: Ports, events: Batch) -> Outcome:
     source, kustomization = await ports.cluster.flux(registration.name)
     await ports.registrations.report(registration, flux.sync_verdict(source, kustomization), {})
     if flux.has_applied(kustomization, registration.status.repository.head_sha):
-        await leftovers.take_away(ports, registration.name)
+        await leftovers.take_away(ports, registration)
     return await _go_on_letting_go(ports, registration) if flux.kept(kustomization) else Done()
 
 

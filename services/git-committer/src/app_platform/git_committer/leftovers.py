@@ -17,18 +17,22 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from app_platform.contracts import Registration
 from app_platform.git_committer import flux
 from app_platform.git_committer.ports import DeliveredSecret, IntentState, Ports
 
 _LOG: Final = logging.getLogger(__name__)
 
 
-async def take_away(ports: Ports, app: str) -> None:
-    """Delete what is live without being asked for, if Flux has applied the head; else leave it to Flux."""
-    before = await ports.registrations.get(app)
-    if before is None:
-        return
-    live = await ports.delivered.secrets(app, before.status.namespaces)
+async def take_away(ports: Ports, registration: Registration) -> None:
+    """Delete what is live without being asked for, if Flux has applied the head; else leave it to Flux.
+
+    Args:
+        ports: Where to look and delete.
+        registration: As it was read before; it says where to look, and what holds now is read again.
+    """
+    app = registration.name
+    live = await ports.delivered.secrets(app, registration.status.namespaces)
     _, kustomization = await ports.cluster.flux(app)
     intents = await ports.cluster.intents(app)
     now = await ports.registrations.get(app)
